@@ -1,0 +1,292 @@
+"""The inventory's types: takes plain parsed data, gives frozen typed values, never reads a file and never looks at the world.
+
+Field descriptions are the reference: the JSON Schema (`fleet schema`) and the docs are generated from them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Role = Literal["admin", "op", "user", "viewer"]
+ROLES: tuple[Role, ...] = ("admin", "op", "user", "viewer")
+Executor = Literal["KubernetesExecutor", "LocalExecutor"]
+
+# A name becomes a namespace (`airflow-` + name, RFC 1123 label, 63), a Helm release (`guardrails-` + name, 53), a
+# PostgreSQL identifier (63) and a host label (63). The Helm release is the narrowest: 53 - 11.
+NAME_MAX = 42
+NAME_PATTERN = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, min_length=1, max_length=NAME_MAX)]
+
+# Kubernetes' resource.Quantity, without exponents: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")]
+# Airflow 3 only: the charts know no other.
+AirflowVersion = Annotated[str, StringConstraints(pattern=r"^3\.[0-9]+\.[0-9]+$")]
+LabelKey = Annotated[
+    str, StringConstraints(pattern=r"^([a-z0-9.-]+/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")
+]
+LabelValue = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")]
+
+
+def _no_secret_url(value: str) -> str:
+    if re.match(r"^[a-z+]+://[^/@]*:[^/@]*@", value):
+        raise ValueError(
+            "a URL in the inventory must not carry a password: the inventory is no place for secrets"
+        )
+    return value
+
+
+def _inside(value: str) -> str:
+    if value.startswith("/") or ".." in value.split("/"):
+        raise ValueError("a path inside the repository: relative, without `..`")
+    return value
+
+
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+"), AfterValidator(_no_secret_url)]
+GitUrl = Annotated[
+    str,
+    StringConstraints(pattern=r"^(https?|git|ssh)://\S+$|^[^\s@]+@[^\s:]+:\S+$"),
+    AfterValidator(_no_secret_url),
+]
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Kubernetes(_Value):
+    """The cluster that all instances share."""
+
+    context: str = Field(min_length=1)
+    """Name of the kubeconfig context. `fleet-sandbox` is the cluster of `fleet sandbox up`."""
+
+
+class DatabaseServer(_Value):
+    """The PostgreSQL server that all instances share (Cloud SQL in production)."""
+
+    host: str = Field(min_length=1)
+    """Host name or address, as seen from the pods and from where `fleet` runs."""
+    port: int = Field(default=5432, ge=1, le=65535)
+    """TCP port."""
+    sslmode: Literal["disable", "require", "verify-ca", "verify-full"] = "require"
+    """libpq's sslmode, for Terraform and for Airflow."""
+    isolation: Literal["database", "schema"] = "database"
+    """`database`: one database per instance. `schema`: one database, a schema each; Airflow's scheduler lock is per
+    database, so all schedulers then contend (not yet built)."""
+
+
+class SignOn(_Value):
+    """The Keycloak realm that all instances share."""
+
+    url: Url
+    """Keycloak's base URL, as seen from the browser, the pods and where `fleet` runs."""
+    realm: Name = "fleet"
+    """Name of the realm that the stack `platform` makes."""
+
+
+class TerraformBackend(_Value):
+    """Where Terraform keeps its states, one workspace per instance."""
+
+    backend: Literal["pg", "gcs"] = "pg"
+    """`pg`: a PostgreSQL database (its connection string is in the Secret `fleet-platform`). `gcs`: a Google bucket."""
+    bucket: str | None = None
+    """Bucket of the back end `gcs`."""
+
+    @model_validator(mode="after")
+    def _bucket_goes_with_gcs(self) -> TerraformBackend:
+        if (self.backend == "gcs") != (self.bucket is not None):
+            raise ValueError("`bucket` goes with `backend: gcs`, and only with it")
+        return self
+
+
+class Platform(_Value):
+    """What the instances share."""
+
+    domain: str = Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+    """DNS domain of the front, under which each instance gets its URL."""
+    urls: Literal["host", "path", "service"] = "host"
+    """`host`: https://<instance>.<domain>/. `path`: https://<domain>/<instance>/ (a path is no wall between teams: one
+    browser origin). `service`: no front; each Airflow answers at its Kubernetes Service only, over plain HTTP."""
+    cloud: Literal["none", "gcp"] = "none"
+    """`none`: the server and Keycloak are already there. `gcp`: Google Cloud (not yet built)."""
+    kubernetes: Kubernetes
+    database: DatabaseServer
+    sso: SignOn
+    terraform: TerraformBackend = TerraformBackend()
+
+
+class Resources(_Value):
+    """CPU and memory of one container. The memory is request and limit in one; the CPU is the request only."""
+
+    cpu: Quantity
+    """CPU request, for example `250m`."""
+    memory: Quantity
+    """Memory request and limit, for example `1Gi`."""
+
+
+class Quota(_Value):
+    """What an instance's namespace may use in all (ResourceQuota)."""
+
+    cpu: Quantity | None = None
+    """Sum of CPU requests."""
+    memory: Quantity | None = None
+    """Sum of memory limits."""
+    pods: int | None = Field(default=None, ge=5)
+    """Number of pods. Airflow's own components need four and the migration one."""
+
+
+class Size(_Value):
+    """A named set of resources, chosen per team by `size`."""
+
+    api_server: Resources
+    scheduler: Resources
+    dag_processor: Resources
+    triggerer: Resources
+    worker: Resources
+    """Each task's pod (KubernetesExecutor)."""
+    parallelism: int = Field(ge=1)
+    """Most task instances that run at once (Airflow's `core.parallelism`)."""
+    connections: int = Field(ge=5)
+    """CONNECTION LIMIT of the database role."""
+    quota: Quota
+
+
+def _size(cpu: int, memory: int, workers: int, connections: int) -> Size:
+    component = Resources(cpu=f"{cpu}m", memory=f"{memory}Mi")
+    # The scheduler of a LocalExecutor runs the tasks as well; it and the API server need twice the memory of the others.
+    large = Resources(cpu=f"{cpu}m", memory=f"{2 * memory}Mi")
+    return Size(
+        api_server=large, scheduler=large, dag_processor=component, triggerer=component,
+        worker=Resources(cpu=f"{cpu}m", memory=f"{memory}Mi"), parallelism=workers, connections=connections,
+        quota=Quota(cpu=f"{cpu * (5 + workers)}m", memory=f"{memory * (8 + workers)}Mi", pods=10 + workers),
+    )  # fmt: skip
+
+
+# Measured (facts.md of the design): api-server 290 MB, scheduler 250 MB, dag-processor 190 MB of resident memory.
+DEFAULT_SIZES: dict[str, Size] = {
+    "small": _size(100, 768, 8, 30),
+    "medium": _size(500, 1024, 32, 60),
+    "large": _size(1000, 2048, 96, 120),
+}
+
+
+class BakedDags(_Value):
+    """DAGs that are part of the image."""
+
+    source: Literal["baked"]
+
+
+class NoDags(_Value):
+    """No DAGs yet."""
+
+    source: Literal["none"]
+
+
+class GitDags(_Value):
+    """DAGs that git-sync fetches."""
+
+    source: Literal["git"]
+    repository: GitUrl
+    """Address of the repository, without a password in it."""
+    ref: str = Field(default="main", min_length=1)
+    """Branch, tag or commit."""
+    path: Annotated[str, AfterValidator(_inside)] = ""
+    """Folder of the DAGs inside the repository; empty for its root."""
+    interval: int = Field(default=30, ge=1)
+    """Seconds between two fetches."""
+    credentials: str | None = None
+    """Name of a Secret in the instance's namespace with `GIT_SYNC_USERNAME` and `GIT_SYNC_PASSWORD`; none for a public
+    repository. The team makes it; `fleet` never sees what is in it."""
+
+
+Dags = Annotated[BakedDags | NoDags | GitDags, Field(discriminator="source")]
+
+
+class Access(_Value):
+    """Who may sign in, and as what."""
+
+    groups: dict[Role, list[str]] = Field(default_factory=dict)
+    """Keycloak groups per role."""
+    users: dict[Role, list[str]] = Field(default_factory=dict)
+    """Keycloak user names per role."""
+
+
+class Defaults(_Value):
+    """What a team gets where it says nothing."""
+
+    size: Name = "small"
+    airflow: AirflowVersion = "3.3.2"
+    image: str = Field(default="fleet.local/airflow", min_length=1)
+    """Image without a tag; the tag is the Airflow version. An image with a tag is taken as it is."""
+    executor: Executor = "KubernetesExecutor"
+    dags: Dags = NoDags(source="none")
+
+
+class Deployment(_Value):
+    """What one Airflow is made of: the keys that a team's own instance and a shared instance have in common."""
+
+    owner: str = Field(min_length=1)
+    """Whom to call: an e-mail address or a group."""
+    size: Name | None = None
+    """One of `sizes`."""
+    airflow: AirflowVersion | None = None
+    """Airflow version."""
+    image: str | None = Field(default=None, min_length=1)
+    """Image, with or without a tag (see `defaults.image`)."""
+    executor: Executor | None = None
+    """How tasks run: a pod each, or inside the scheduler."""
+    dags: Dags | None = None
+    """Where the DAGs come from."""
+    access: Access = Access()
+    quota: Quota = Quota()
+    """Overrides of the size's quota, key by key."""
+    values: dict[str, Any] = Field(default_factory=dict)
+    """Overrides of the Airflow chart's values, in the official chart's dialect; merged over what `fleet` makes."""
+    labels: dict[LabelKey, LabelValue] = Field(default_factory=dict)
+    """Extra labels of the namespace and of everything in it."""
+    suspended: bool = False
+    """No pods; the database, the keys and the sign-on client stay."""
+
+
+class Team(Deployment):
+    """A group of people with DAGs of their own."""
+
+    instance: Name | None = None
+    """A shared instance on which this team has a lane (not yet built). By default the team has an instance of its own."""
+
+
+class SharedInstance(Deployment):
+    """An Airflow that several teams will share."""
+
+
+class Wave(_Value):
+    """Teams that are upgraded together."""
+
+    name: Name
+    teams: list[Name] = Field(default_factory=list)
+    """These teams, by name."""
+    percent: int | None = Field(default=None, ge=1, le=100)
+    """This share of the teams that are in no earlier wave."""
+
+    @model_validator(mode="after")
+    def _one_way_to_choose(self) -> Wave:
+        if bool(self.teams) == (self.percent is not None):
+            raise ValueError("a wave names `teams` or a `percent`, and not both")
+        return self
+
+
+class Inventory(_Value):
+    """The whole of one `tenants.yaml`."""
+
+    version: Literal[1]
+    platform: Platform
+    defaults: Defaults = Defaults()
+    sizes: dict[Name, Size] = Field(default_factory=dict)
+    """Sizes of your own, beside or instead of the built-in `small`, `medium` and `large`."""
+    waves: list[Wave] = Field(default_factory=list)
+    """Order of `fleet upgrade --all`; teams in no wave come last."""
+    teams: dict[Name, Team] = Field(default_factory=dict)
+    instances: dict[Name, SharedInstance] = Field(default_factory=dict)
+    """Shared instances."""
