@@ -1,0 +1,26 @@
+# All that one instance has of Terraform's. It holds no provider block, so that a root can call it for many instances
+# at once (`for_each`) and read the whole fleet in one process.
+
+module "database" {
+  source = "../database"
+
+  name             = var.database.name
+  schema           = var.database.schema
+  role             = var.database.role
+  connection_limit = var.database.connection_limit
+  password         = var.database_password
+  password_version = var.database_password_version
+}
+
+module "sso" {
+  source = "../sso"
+
+  realm                 = var.sso.realm
+  client_id             = var.sso.client_id
+  display_name          = var.sso.display_name
+  base_url              = var.sso.base_url
+  groups                = var.sso.groups
+  users                 = var.sso.users
+  client_secret         = var.sso_client_secret
+  client_secret_version = var.sso_client_secret_version
+}

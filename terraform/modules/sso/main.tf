@@ -1,0 +1,93 @@
+# One instance's sign-on: a confidential client with roles of its own, and who has which of them.
+
+locals {
+  roles = toset(["admin", "op", "user", "viewer"])
+
+  # Turned round, role -> members becomes member -> roles: one mapping per member, whatever the number of its roles.
+  group_roles = transpose(var.groups)
+  user_roles  = transpose(var.users)
+}
+
+resource "keycloak_openid_client" "this" {
+  realm_id  = var.realm
+  client_id = var.client_id
+  name      = var.display_name
+  base_url  = "${var.base_url}/"
+
+  access_type              = "CONFIDENTIAL"
+  client_secret_wo         = var.client_secret
+  client_secret_wo_version = var.client_secret_version
+
+  standard_flow_enabled        = true
+  implicit_flow_enabled        = false
+  direct_access_grants_enabled = false
+  service_accounts_enabled     = false
+  consent_required             = false
+  frontchannel_logout_enabled  = false
+  pkce_code_challenge_method   = "S256"
+
+  # With full scope every token carries the roles of every client, and with some sixty clients outgrows the cookie.
+  full_scope_allowed = false
+
+  valid_redirect_uris             = ["${var.base_url}/auth/oauth-authorized/keycloak"]
+  valid_post_logout_redirect_uris = ["${var.base_url}/"]
+  web_origins                     = []
+}
+
+# Roles of the client, never of the realm: a realm role of the same name would be valid at every instance.
+resource "keycloak_role" "this" {
+  for_each = local.roles
+
+  realm_id  = var.realm
+  client_id = keycloak_openid_client.this.id
+  name      = each.key
+}
+
+resource "keycloak_openid_user_client_role_protocol_mapper" "roles" {
+  realm_id  = var.realm
+  client_id = keycloak_openid_client.this.id
+  name      = "roles"
+
+  claim_name                  = "roles"
+  claim_value_type            = "String"
+  multivalued                 = true
+  client_id_for_role_mappings = keycloak_openid_client.this.client_id
+
+  # Airflow reads the ID token; nobody is to take the access token for a list of rights.
+  add_to_id_token     = true
+  add_to_userinfo     = true
+  add_to_access_token = false
+}
+
+data "keycloak_group" "member" {
+  for_each = local.group_roles
+
+  realm_id   = var.realm
+  group_path = startswith(each.key, "/") ? each.key : "/${each.key}"
+}
+
+# Not exhaustive: a group or a person has roles at other instances too, which are none of this one's business.
+resource "keycloak_group_roles" "member" {
+  for_each = local.group_roles
+
+  realm_id   = var.realm
+  group_id   = data.keycloak_group.member[each.key].id
+  role_ids   = [for role in each.value : keycloak_role.this[role].id]
+  exhaustive = false
+}
+
+data "keycloak_user" "member" {
+  for_each = local.user_roles
+
+  realm_id = var.realm
+  username = each.key
+}
+
+resource "keycloak_user_roles" "member" {
+  for_each = local.user_roles
+
+  realm_id   = var.realm
+  user_id    = data.keycloak_user.member[each.key].id
+  role_ids   = [for role in each.value : keycloak_role.this[role].id]
+  exhaustive = false
+}

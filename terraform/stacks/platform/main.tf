@@ -1,0 +1,72 @@
+# What the instances share. Credentials of the providers come from the environment alone:
+# PGUSER, PGPASSWORD; KEYCLOAK_CLIENT_ID, KEYCLOAK_USER, KEYCLOAK_PASSWORD.
+
+provider "postgresql" {
+  host            = var.database_server.host
+  port            = var.database_server.port
+  sslmode         = var.database_server.sslmode
+  connect_timeout = 15
+}
+
+provider "keycloak" {
+  url = var.sso.url
+}
+
+resource "keycloak_realm" "this" {
+  realm        = var.sso.realm
+  display_name = var.sso.display_name
+  ssl_required = var.sso.ssl_required
+
+  login_with_email_allowed       = true
+  duplicate_emails_allowed       = false
+  registration_allowed           = false
+  registration_email_as_username = false
+  edit_username_allowed          = false # Airflow knows people by it: a renamed person gets an error 500
+  reset_password_allowed         = false # needs a mail server
+  verify_email                   = false # likewise
+  remember_me                    = false
+  password_policy                = var.sso.password_policy
+
+  default_signature_algorithm = "RS256"
+  access_token_lifespan       = "5m0s"
+  access_code_lifespan        = "1m0s"
+  sso_session_idle_timeout    = var.sso.session_idle
+  sso_session_max_lifespan    = var.sso.session_max
+  revoke_refresh_token        = true
+  refresh_token_max_reuse     = 0
+
+  security_defenses {
+    headers {
+      x_frame_options           = "SAMEORIGIN"
+      content_security_policy   = "frame-src 'self'; frame-ancestors 'self'; object-src 'none';"
+      strict_transport_security = "max-age=31536000; includeSubDomains"
+      referrer_policy           = "no-referrer"
+    }
+
+    brute_force_detection {
+      max_login_failures         = 10
+      wait_increment_seconds     = 60
+      max_failure_wait_seconds   = 900
+      failure_reset_time_seconds = 43200
+    }
+  }
+
+  terraform_deletion_protection = var.sso.deletion_protection
+}
+
+resource "keycloak_group" "this" {
+  for_each = var.sso.groups
+
+  realm_id = keycloak_realm.this.id
+  name     = each.key
+}
+
+# Every role may sign in to every database unless told otherwise, so a team's role could look into these.
+resource "postgresql_grant" "closed_database" {
+  for_each = var.database_server.closed_databases
+
+  role        = "public"
+  database    = each.key
+  object_type = "database"
+  privileges  = []
+}
