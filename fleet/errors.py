@@ -26,9 +26,7 @@ class FleetError(Exception):
         exit_code: the exit status that the command ends with.
     """
 
-    def __init__(
-        self, what: str, *, where: str = "", hint: str = "", exit_code: ExitCode = ExitCode.FAILED
-    ) -> None:
+    def __init__(self, what: str, *, where: str = "", hint: str = "", exit_code: ExitCode = ExitCode.FAILED) -> None:
         self.what, self.where, self.hint, self.exit_code = what, where, hint, exit_code
         super().__init__(f"{where}: {what}" if where else what)
 

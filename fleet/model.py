@@ -24,17 +24,13 @@ Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, min_length=1, max_
 Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")]
 # Airflow 3 only: the charts know no other.
 AirflowVersion = Annotated[str, StringConstraints(pattern=r"^3\.[0-9]+\.[0-9]+$")]
-LabelKey = Annotated[
-    str, StringConstraints(pattern=r"^([a-z0-9.-]+/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")
-]
+LabelKey = Annotated[str, StringConstraints(pattern=r"^([a-z0-9.-]+/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")]
 LabelValue = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")]
 
 
 def _no_secret_url(value: str) -> str:
     if re.match(r"^[a-z+]+://[^/@]*:[^/@]*@", value):
-        raise ValueError(
-            "a URL in the inventory must not carry a password: the inventory is no place for secrets"
-        )
+        raise ValueError("a URL in the inventory must not carry a password: the inventory is no place for secrets")
     return value
 
 
@@ -160,7 +156,8 @@ def _size(cpu: int, memory: int, workers: int, connections: int) -> Size:
     return Size(
         api_server=large, scheduler=large, dag_processor=component, triggerer=component,
         worker=Resources(cpu=f"{cpu}m", memory=f"{memory}Mi"), parallelism=workers, connections=connections,
-        quota=Quota(cpu=f"{cpu * (5 + workers)}m", memory=f"{memory * (8 + workers)}Mi", pods=10 + workers),
+        # Airflow's own pods weigh six times a component; twice that while a release rolls, two for the migration.
+        quota=Quota(cpu=f"{cpu * (10 + workers)}m", memory=f"{memory * (14 + workers)}Mi", pods=12 + workers),
     )  # fmt: skip
 
 
@@ -222,6 +219,8 @@ class Defaults(_Value):
     """Image without a tag; the tag is the Airflow version. An image with a tag is taken as it is."""
     executor: Executor = "KubernetesExecutor"
     dags: Dags = NoDags(source="none")
+    git_sync_image: str = Field(default="fleet.local/git-sync:v4.4.2", min_length=1)
+    """Image of git-sync, with a tag, for `dags.source: git`."""
 
 
 class Deployment(_Value):

@@ -30,5 +30,5 @@ def state_dir() -> Path:
 def _xdg(variable: str, default: str) -> Path:
     # The XDG base directory specification says that a relative path in these variables is to be ignored.
     value = os.environ.get(variable, "")
-    base = Path(value) if os.path.isabs(value) else Path.home() / default
+    base = Path(value) if Path(value).is_absolute() else Path.home() / default
     return base / "fleet"

@@ -1,0 +1,83 @@
+"""What should be: takes an inventory, gives every instance as the inputs of its parts, never looks at the world."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from fleet.desired import airflow, guardrails, migration, naming, secrets, stacks
+from fleet.desired.resolve import Resolved, resolve
+from fleet.model import Inventory
+
+Part = Literal["terraform", "guardrails", "secrets", "migration", "airflow"]
+# In the order in which apply makes them; terraform and guardrails need nothing of each other.
+PARTS: tuple[Part, ...] = ("terraform", "guardrails", "secrets", "migration", "airflow")
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Digests of the shipped modules and charts, so that a new fleet version shows as a change of what it changed."""
+
+    platform_stack: str
+    team_stack: str
+    guardrails_chart: str
+    airflow_chart: str
+
+
+@dataclass(frozen=True)
+class DesiredInstance:
+    """One Airflow as it should be.
+
+    ``parts`` holds, per part, all that decides the part's outcome and no secret, as plain JSON: what was applied last is
+    recorded in the same form, and the difference of the two is the plan.
+    """
+
+    name: str
+    namespace: str
+    owner: str
+    url: str
+    version: str
+    database: str
+    suspended: bool
+    parts: Mapping[Part, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Desired:
+    """A whole fleet as it should be."""
+
+    platform: Mapping[str, Any]
+    instances: Mapping[str, DesiredInstance]
+
+
+def build(inventory: Inventory, contents: Contents) -> Desired:
+    """The fleet that ``inventory`` describes, in the inventory's order (shared instances first)."""
+    deployments = {**inventory.instances, **inventory.teams}
+    return Desired(
+        platform={"modules": contents.platform_stack, "variables": stacks.platform(inventory)},
+        instances={
+            name: _instance(inventory, resolve(inventory, name, deployment), contents)
+            for name, deployment in deployments.items()
+        },
+    )
+
+
+def _instance(inventory: Inventory, instance: Resolved, contents: Contents) -> DesiredInstance:
+    platform = inventory.platform
+    return DesiredInstance(
+        name=instance.name,
+        namespace=naming.namespace(instance.name),
+        owner=instance.owner,
+        url=naming.url(platform, instance.name),
+        version=instance.version,
+        database=naming.sql(instance.name),
+        suspended=instance.suspended,
+        parts={
+            "terraform": {"modules": contents.team_stack, "variables": stacks.team(platform, instance)},
+            "guardrails": {"chart": contents.guardrails_chart, "values": guardrails.values(platform, instance)},
+            "secrets": secrets.inputs(platform, instance),
+            "migration": migration.inputs(instance),
+            "airflow": {"chart": contents.airflow_chart, "values": airflow.values(platform, instance)},
+        },
+    )

@@ -1,0 +1,153 @@
+"""The Airflow chart's values, in the official chart's dialect: takes the platform and an instance, gives values without any
+secret (Secrets are named, never quoted), never the resources of the namespace around it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from fleet.desired import naming, secrets
+from fleet.desired.resolve import Resolved
+from fleet.model import GitDags, Platform, Resources
+
+FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
+# How long a role taken away in Keycloak may live on in a session: FAB reads roles at sign-in only.
+SESSION_MINUTES = 480
+
+
+def values(platform: Platform, instance: Resolved) -> dict[str, Any]:
+    """Values of `charts/airflow`, with the team's own overrides merged over them."""
+    repository, tag = instance.image.rsplit(":", 1)
+    base = {
+        "airflowVersion": instance.version,
+        "defaultAirflowRepository": repository,
+        "defaultAirflowTag": tag,
+        "images": {"airflow": {"pullPolicy": "IfNotPresent"}},
+        "executor": instance.executor,
+        "labels": {naming.INSTANCE_LABEL: instance.name, **instance.labels},
+        # A changed connection must restart the pods that read it at their start.
+        "airflowPodAnnotations": {"fleet/secrets": _digest(secrets.inputs(platform, instance))},
+        "config": config(platform, instance),
+        "data": {"metadataSecretName": secrets.METADATA},
+        "fernetKeySecretName": secrets.FERNET,
+        "apiSecretKeySecretName": secrets.API,
+        "jwtSecretName": secrets.JWT,
+        **_components(platform, instance),
+        **_git_sync(instance),
+        "rbac": {"create": False},
+        **{part: {"enabled": False} for part in _ABSENT},
+    }
+    return merge(base, instance.values)
+
+
+_ABSENT = ("createUserJob", "migrateDatabaseJob", "statsd", "redis", "postgresql", "pgbouncer")
+
+
+def config(platform: Platform, instance: Resolved) -> dict[str, dict[str, str]]:
+    """Sections of airflow.cfg."""
+    https = urlsplit(naming.url(platform, instance.name)).scheme == "https"
+    return {
+        "core": {"auth_manager": FAB, "load_examples": "False", "parallelism": str(instance.size.parallelism)},
+        "api": {"base_url": naming.url(platform, instance.name) + "/", "expose_config": "False"},
+        # An audience of its own: a token of one instance is worth nothing at another (facts of the design).
+        "api_auth": {
+            "jwt_audience": naming.client_id(instance.name),
+            "jwt_issuer": naming.url(platform, instance.name),
+        },
+        "fab": {"cookie_secure": str(https), "session_max_lifetime_minutes": str(SESSION_MINUTES)},
+    }
+
+
+def _components(platform: Platform, instance: Resolved) -> dict[str, Any]:
+    size = instance.size
+    sign_on = [from_secret("AIRFLOW_SSO_CLIENT_SECRET", secrets.SIGN_ON, "client-secret")]
+    behind_front = [{"name": "FORWARDED_ALLOW_IPS", "value": "*"}] if platform.urls != "service" else []
+    groomer = {"logGroomerSidecar": {"enabled": False}}  # logs go to standard output and to the remote log store
+    return {
+        "apiServer": _component(instance, size.api_server)
+        | {"apiServerConfig": webserver_config(platform, instance)}
+        | {"env": [_ASYNC_CONNECTION, *sign_on, *behind_front]},
+        "scheduler": _component(instance, size.scheduler) | groomer,
+        "dagProcessor": _component(instance, size.dag_processor) | groomer,
+        "triggerer": _component(instance, size.triggerer) | groomer | {"persistence": {"enabled": False}},
+        "workers": {"kubernetes": {"resources": resources(size.worker)}},
+    }
+
+
+def _component(instance: Resolved, amount: Resources) -> dict[str, Any]:
+    return {
+        "replicas": 0 if instance.suspended else 1,
+        "resources": resources(amount),
+        "env": [_ASYNC_CONNECTION],
+        "waitForMigrations": {"enabled": False},  # fleet migrates before it rolls the release
+    }
+
+
+def resources(amount: Resources) -> dict[str, dict[str, str]]:
+    """A container's resources: no CPU limit, since throttling makes schedulers miss their heartbeat."""
+    return {"requests": {"cpu": amount.cpu, "memory": amount.memory}, "limits": {"memory": amount.memory}}
+
+
+def from_secret(variable: str, name: str, key: str) -> dict[str, Any]:
+    return {"name": variable, "valueFrom": {"secretKeyRef": {"name": name, "key": key}}}
+
+
+_ASYNC_CONNECTION = from_secret("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC", secrets.METADATA, "connection_async")
+
+
+def _git_sync(instance: Resolved) -> dict[str, Any]:
+    dags = instance.dags
+    if not isinstance(dags, GitDags):
+        return {"dags": {"gitSync": {"enabled": False}}}
+    repository, tag = instance.git_sync_image.rsplit(":", 1)
+    sync = {
+        "enabled": True, "repo": dags.repository, "ref": dags.ref, "subPath": dags.path, "depth": 1,
+        "period": f"{dags.interval}s",
+    }  # fmt: skip
+    if dags.credentials:
+        sync["credentialsSecret"] = dags.credentials
+    return {
+        "dags": {"gitSync": sync},
+        "images": {
+            "airflow": {"pullPolicy": "IfNotPresent"},
+            "gitSync": {"repository": repository, "tag": tag, "pullPolicy": "IfNotPresent"},
+        },
+    }
+
+
+def webserver_config(platform: Platform, instance: Resolved) -> str:
+    """FAB's configuration for this instance's Keycloak client; the client secret comes from the environment."""
+    rendered: str = _template().render(
+        issuer=f"{platform.sso.url.rstrip('/')}/realms/{platform.sso.realm}",
+        client_id=naming.client_id(instance.name),
+        base_url=naming.url(platform, instance.name),
+    )
+    return rendered
+
+
+@cache
+def _template() -> Any:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    # Python source, no HTML: every value goes through the filter `tojson`.
+    environment = Environment(  # noqa: S701
+        loader=PackageLoader("fleet.desired", ""), undefined=StrictUndefined, keep_trailing_newline=True
+    )
+    return environment.get_template("webserver_config.py.j2")
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Helm's way: mappings key by key, anything else (lists too) replaced."""
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _digest(inputs: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]

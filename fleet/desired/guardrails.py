@@ -1,0 +1,73 @@
+"""The guardrails chart's values: takes the platform and an instance, gives the namespace's
+limits, never anything of Airflow."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+from urllib.parse import urlsplit
+
+from fleet.desired import naming
+from fleet.desired.resolve import Resolved
+from fleet.model import GitDags, Platform
+
+_DEFAULT_PORTS = {"http": 80, "https": 443, "git": 9418, "ssh": 22}
+
+
+def values(platform: Platform, instance: Resolved) -> dict[str, Any]:
+    """Values of `charts/guardrails` (its `values.yaml` says what each means)."""
+    return {
+        "instance": instance.name,
+        "namespace": naming.namespace(instance.name),
+        "labels": dict(instance.labels),
+        "executor": instance.executor,
+        "quota": _quota(instance),
+        "limitRange": _limit_range(instance),
+        "network": _network(platform, instance),
+    }
+
+
+def _quota(instance: Resolved) -> dict[str, str]:
+    quota = instance.quota
+    hard = {
+        "requests.cpu": quota.cpu,
+        "requests.memory": quota.memory,
+        "limits.memory": quota.memory,
+        "pods": quota.pods,
+    }
+    return {key: str(value) for key, value in hard.items() if value is not None}
+
+
+def _limit_range(instance: Resolved) -> dict[str, Any]:
+    # A pod that says nothing of its resources would be refused under the quota; it gets a worker's.
+    worker = instance.size.worker
+    return {
+        "default": {"memory": worker.memory},
+        "defaultRequest": {"cpu": worker.cpu, "memory": worker.memory},
+    }
+
+
+def _network(platform: Platform, instance: Resolved) -> dict[str, Any]:
+    sign_on = urlsplit(platform.sso.url)
+    return {
+        "database": {"port": platform.database.port, "cidrs": _cidrs(platform.database.host)},
+        "signOn": {"port": sign_on.port or _DEFAULT_PORTS[sign_on.scheme], "cidrs": _cidrs(sign_on.hostname or "")},
+        "git": _git(instance),
+    }
+
+
+def _git(instance: Resolved) -> dict[str, Any] | None:
+    if not isinstance(instance.dags, GitDags):
+        return None
+    address = urlsplit(instance.dags.repository)
+    if not address.scheme:  # git@host:path
+        return {"ports": [_DEFAULT_PORTS["ssh"]], "cidrs": []}
+    return {"ports": [address.port or _DEFAULT_PORTS[address.scheme]], "cidrs": _cidrs(address.hostname or "")}
+
+
+def _cidrs(host: str) -> list[str]:
+    """The one address, or none where ``host`` is a name: a NetworkPolicy knows addresses only, none means any."""
+    try:
+        return [str(ipaddress.ip_network(host))]
+    except ValueError:
+        return []

@@ -1,0 +1,59 @@
+"""Names downstream: takes an instance's name, gives what it is called in each place, never invents a second rule."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from fleet.model import Platform
+
+SYSTEM_NAMESPACE = "fleet-system"
+PLATFORM_SECRET = "fleet-platform"  # noqa: S105 (the name of a Secret)
+INSTANCE_LABEL = "fleet/instance"
+OWNER_LABEL = "fleet/owner"
+AIRFLOW_RELEASE = "airflow"
+API_SERVER = "airflow-api-server"
+API_PORT = 8080
+
+
+def namespace(instance: str) -> str:
+    """Kubernetes namespace."""
+    return f"airflow-{instance}"
+
+
+def guardrails_release(instance: str) -> str:
+    """Helm release of the guardrails; it lives in the system namespace, out of the team's reach."""
+    return f"guardrails-{instance}"
+
+
+def keys_secret(instance: str) -> str:
+    """Secret in the system namespace that holds the instance's keys."""
+    return f"keys-{instance}"
+
+
+def record(instance: str) -> str:
+    """ConfigMap in the system namespace that says what was applied last."""
+    return f"applied-{instance}"
+
+
+def sql(instance: str) -> str:
+    """Database, schema and role: PostgreSQL names without dashes need no quotes anywhere."""
+    return instance.replace("-", "_")
+
+
+def client_id(instance: str) -> str:
+    """Keycloak client."""
+    return f"airflow-{instance}"
+
+
+def url(platform: Platform, instance: str) -> str:
+    """Base URL, without a slash at its end."""
+    if platform.urls == "host":
+        return f"https://{instance}.{platform.domain}"
+    if platform.urls == "path":
+        return f"https://{platform.domain}/{instance}"
+    return f"http://{API_SERVER}.{namespace(instance)}.svc.cluster.local:{API_PORT}"
+
+
+def path_prefix(platform: Platform, instance: str) -> str:
+    """Path of the base URL: empty, or with a slash at its beginning and none at its end."""
+    return urlsplit(url(platform, instance)).path

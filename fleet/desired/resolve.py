@@ -1,0 +1,59 @@
+"""Fills what a team leaves open: takes an inventory's entry, gives it with every default settled, never validates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fleet.model import DEFAULT_SIZES, Access, Dags, Deployment, Executor, Inventory, Quota, Size
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """One instance with nothing left to default."""
+
+    name: str
+    owner: str
+    version: str
+    image: str
+    git_sync_image: str
+    executor: Executor
+    dags: Dags
+    size: Size
+    quota: Quota
+    access: Access
+    values: Mapping[str, Any]
+    labels: Mapping[str, str]
+    suspended: bool
+
+
+def resolve(inventory: Inventory, name: str, entry: Deployment) -> Resolved:
+    """The entry over the inventory's defaults.
+
+    Raises:
+        KeyError: the size is unknown; the inventory's checks have refused that before.
+    """
+    defaults = inventory.defaults
+    size = (DEFAULT_SIZES | inventory.sizes)[entry.size or defaults.size]
+    version = entry.airflow or defaults.airflow
+    return Resolved(
+        name=name,
+        owner=entry.owner,
+        version=version,
+        image=with_tag(entry.image or defaults.image, version),
+        git_sync_image=defaults.git_sync_image,
+        executor=entry.executor or defaults.executor,
+        dags=entry.dags or defaults.dags,
+        size=size,
+        quota=size.quota.model_copy(update=entry.quota.model_dump(exclude_none=True)),
+        access=entry.access,
+        values=entry.values,
+        labels=entry.labels,
+        suspended=entry.suspended,
+    )
+
+
+def with_tag(image: str, tag: str) -> str:
+    """``image`` with ``tag`` unless it has one; a colon before the last slash is a registry's port."""
+    return image if ":" in image.rsplit("/", 1)[-1] else f"{image}:{tag}"

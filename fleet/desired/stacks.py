@@ -1,0 +1,59 @@
+"""Terraform's variables: takes the platform and an instance, gives the inputs of both stacks, never a secret."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fleet.desired import naming
+from fleet.desired.resolve import Resolved
+from fleet.model import Deployment, Inventory, Platform
+
+# Raised when a password is to be set anew: Terraform sends a write-only argument only when its version changes.
+SECRETS_VERSION = 1
+
+
+def backend(platform: Platform, stack: str) -> dict[str, Any]:
+    """The back end block of a stack, in Terraform's JSON syntax; each stack has a place of its own for its workspaces."""
+    if platform.terraform.backend == "gcs":
+        return {"gcs": {"bucket": platform.terraform.bucket, "prefix": f"fleet/{stack}"}}
+    return {"pg": {"schema_name": f"fleet_{stack}"}}
+
+
+def platform(inventory: Inventory) -> dict[str, Any]:
+    """Variables of the stack `platform`."""
+    entries: list[Deployment] = [*inventory.instances.values(), *inventory.teams.values()]
+    groups = {group for entry in entries for members in entry.access.groups.values() for group in members}
+    return {
+        "database_server": _database_server(inventory.platform),
+        "sso": {
+            "url": inventory.platform.sso.url,
+            "realm": inventory.platform.sso.realm,
+            "display_name": "Airflow",
+            "groups": sorted(groups),
+        },
+    }
+
+
+def team(platform: Platform, instance: Resolved) -> dict[str, Any]:
+    """Variables of the stack `team`, but for the ephemeral ones."""
+    name = naming.sql(instance.name)
+    return {
+        "instance": instance.name,
+        "database_server": _database_server(platform),
+        "database": {"name": name, "schema": name, "role": name, "connection_limit": instance.size.connections},
+        "sso": {
+            "url": platform.sso.url,
+            "realm": platform.sso.realm,
+            "client_id": naming.client_id(instance.name),
+            "display_name": f"Airflow of {instance.name}",
+            "base_url": naming.url(platform, instance.name),
+            "groups": {role: sorted(names) for role, names in instance.access.groups.items()},
+            "users": {role: sorted(names) for role, names in instance.access.users.items()},
+        },
+        "database_password_version": SECRETS_VERSION,
+        "sso_client_secret_version": SECRETS_VERSION,
+    }
+
+
+def _database_server(platform: Platform) -> dict[str, Any]:
+    return platform.database.model_dump(include={"host", "port", "sslmode"})

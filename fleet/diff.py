@@ -1,0 +1,111 @@
+"""What is not as it should be: takes desired and observed, gives changes with their reasons, never orders or makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from fleet.desired import PARTS, Desired, DesiredInstance, Part, secrets
+from fleet.observe import Observed, ObservedInstance
+
+PLATFORM = "platform"  # stands for the platform where an instance's name would stand
+_SHORT = 48  # characters of a value that is shown in a reason
+_MANY = 6  # reasons shown one by one
+
+
+@dataclass(frozen=True)
+class Change:
+    """One part of one instance that is not as it should be, and why."""
+
+    instance: str
+    part: Part | Literal["platform"]
+    action: Literal["create", "update", "repair"]
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """All changes of a fleet, in the inventory's order, and what no inventory entry explains."""
+
+    changes: tuple[Change, ...]
+    orphans: tuple[str, ...]
+
+
+def diff(desired: Desired, observed: Observed, *, refresh: bool = False) -> Difference:
+    """Every difference.
+
+    Args:
+        refresh: take every part for changed, since the world may have changed behind the records.
+    """
+    changes = [*_platform(desired, observed, refresh)]
+    for name, instance in desired.instances.items():
+        changes += _instance(instance, observed.instances.get(name, ObservedInstance(name)), refresh)
+    orphans = sorted(set(observed.instances) - set(desired.instances))
+    return Difference(tuple(changes), tuple(orphans))
+
+
+def _platform(desired: Desired, observed: Observed, refresh: bool) -> Iterator[Change]:
+    applied = observed.platform.parts.get(PLATFORM) if observed.platform else None
+    if applied is None:
+        yield Change(PLATFORM, "platform", "create", ("new",))
+    elif reasons := _reasons(applied.inputs, desired.platform) or _asked(refresh):
+        yield Change(PLATFORM, "platform", "update", reasons)
+
+
+def _instance(desired: DesiredInstance, observed: ObservedInstance, refresh: bool) -> Iterator[Change]:
+    record = observed.record
+    for part in PARTS:
+        applied = record.parts.get(part) if record else None
+        if applied is None:
+            yield Change(desired.name, part, "create", ("new",))
+        elif reasons := _reasons(applied.inputs, desired.parts[part]):
+            yield Change(desired.name, part, "update", reasons)
+        elif reasons := _broken(part, observed) or _asked(refresh and part != "migration"):
+            yield Change(desired.name, part, "repair", reasons)
+
+
+def _asked(refresh: bool) -> tuple[str, ...]:
+    return ("refresh asked for",) if refresh else ()
+
+
+def _broken(part: Part, observed: ObservedInstance) -> tuple[str, ...]:
+    """What was applied and is gone or half-done."""
+    if part == "secrets":
+        missing = sorted(set(secrets.NAMES) - observed.secrets)
+        return (f"gone: {', '.join(missing)}",) if missing else ()
+    if part not in ("guardrails", "airflow"):
+        return ()
+    if observed.created is None:
+        return ("the namespace is gone",)
+    status = observed.releases.get(part)
+    if status is None:
+        return ("the Helm release is gone",)
+    return () if status == "deployed" else (f"the Helm release is {status}",)
+
+
+def _reasons(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
+    reasons = sorted(_leaves("", before, after))
+    if len(reasons) <= _MANY:
+        return tuple(reasons)
+    return (*reasons[: _MANY - 1], f"and {len(reasons) - _MANY + 1} more")
+
+
+def _leaves(path: str, before: Any, after: Any) -> Iterator[str]:
+    if before == after:
+        return
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in {**before, **after}:
+            yield from _leaves(f"{path}.{key}" if path else key, before.get(key), after.get(key))
+    elif path in ("modules", "chart"):
+        yield f"this version of fleet brings another {path.removesuffix('s')}"
+    else:
+        # The first word of the path is where it stands in the inputs, which says nothing to a reader.
+        name = path.removeprefix("variables.").removeprefix("values.")
+        shown = [_show(value) for value in (before, after)]
+        yield f"{name}: {' → '.join(shown)}" if all(shown) else f"{name} changed"
+
+
+def _show(value: Any) -> str:
+    text = "none" if value is None else str(value)
+    return text if len(text) <= _SHORT and "\n" not in text else ""

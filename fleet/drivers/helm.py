@@ -1,0 +1,73 @@
+"""Installs and removes Helm releases: takes a chart and values, gives the release's revision, never decides when.
+
+pyhelm3 builds the command lines. It runs them through a shell and knows no echo; `_Command` runs them as an argument list
+through our process runner instead (ADR 0003).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyhelm3 import Command
+
+from fleet.drivers import process, tools
+from fleet.errors import FleetError
+
+
+class _Command(Command):
+    async def run(self, command: list[Any], input: bytes | None = None) -> bytes:
+        argv = [self._executable, *(str(part) for part in command)]
+        if self._kubeconfig:
+            argv += ["--kubeconfig", str(self._kubeconfig)]
+        argv += ["--kube-context", str(self._kubecontext)]
+        finished = await process.run(argv, stdin=input)
+        if finished.returncode != 0:
+            raise _error(finished)
+        return finished.stdout
+
+
+@dataclass(frozen=True)
+class Helm:
+    """Helm on one cluster.
+
+    Args:
+        context: name of the kubeconfig context.
+    """
+
+    context: str
+
+    def _command(self) -> _Command:
+        return _Command(
+            executable=str(tools.find("helm")), kubeconfig=tools.kubeconfig(self.context), kubecontext=self.context
+        )
+
+    async def upgrade(self, release: str, namespace: str, chart: Path, values: Mapping[str, Any]) -> int:
+        """Install or upgrade a release, without waiting for its pods (fleet looks at them itself).
+
+        Returns:
+            The release's new revision.
+
+        Raises:
+            FleetError: Helm refused; its words are in the error.
+        """
+        answer: Any = await self._command().install_or_upgrade(
+            release, chart, dict(values), namespace=namespace, create_namespace=False
+        )
+        return int(answer["version"])
+
+    async def uninstall(self, release: str, namespace: str) -> None:
+        """Remove a release and wait until its objects are gone; no error where there is none."""
+        await self._command().run(
+            ["uninstall", release, "--namespace", namespace, "--ignore-not-found", "--wait", "--timeout", "5m"]
+        )
+
+
+def _error(finished: process.Finished) -> FleetError:
+    words = finished.stderr.decode(errors="replace").strip().removeprefix("Error: ")
+    hint = ""
+    if "another operation (install/upgrade/rollback) is in progress" in words:
+        hint = "a killed client left the release pending: `helm rollback` it, then run the same command again"
+    return FleetError(f"helm: {words or f'ended with status {finished.returncode}'}", hint=hint)

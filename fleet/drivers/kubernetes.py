@@ -1,0 +1,223 @@
+"""Talks to one Kubernetes API server: takes paths and manifests, gives plain JSON objects, never decides.
+
+The official client does the connection: kubeconfig, TLS, credential plug-ins, pooling. Its typed models are left out: they
+cost more to build than the request itself, and fleet reads few fields (ADR 0004).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+from fleet.drivers import tools
+from fleet.errors import FleetError
+
+Manifest = dict[str, Any]
+
+FIELD_MANAGER = "fleet"
+# One request; a LIST of 1,000 namespaces takes well under a second.
+_TIMEOUT_SECONDS = (5.0, 60.0)
+_PAGE = 500  # objects per page of a LIST, as kubectl has it
+_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+
+class ApiError(FleetError):
+    """The API server refused a request.
+
+    Args:
+        status: HTTP status.
+    """
+
+    def __init__(self, status: int, what: str) -> None:
+        super().__init__(f"Kubernetes: {what}", hint=_HINTS.get(status, ""))
+        self.status = status
+
+
+class _Passing(Exception):
+    """A fault that passes by itself: no connection, or the server is busy."""
+
+
+_HINTS = {
+    401: "the credentials of this kubeconfig context are refused: sign in again",
+    403: "this kubeconfig context lacks the right to do so",
+}
+
+
+def core(kind: str, namespace: str = "", name: str = "") -> str:
+    """Path of objects of the core group, for example ``core("secrets", "fleet-system", "keys-marketing")``."""
+    return _path("/api/v1", kind, namespace, name)
+
+
+def group(api: str, kind: str, namespace: str = "", name: str = "") -> str:
+    """Path of objects of a named group, for example ``group("apps/v1", "deployments")``."""
+    return _path(f"/apis/{api}", kind, namespace, name)
+
+
+def _path(root: str, kind: str, namespace: str, name: str) -> str:
+    parts = [root, *(["namespaces", namespace] if namespace else []), kind, *([name] if name else [])]
+    return "/".join(parts)
+
+
+class Cluster:
+    """One cluster, by kubeconfig context.
+
+    Raises:
+        FleetError: there is no such context.
+    """
+
+    def __init__(self, context: str) -> None:
+        from kubernetes import config
+
+        self.context = context
+        try:
+            self._api = config.new_client_from_config(
+                config_file=str(path) if (path := tools.kubeconfig(context)) else None, context=context
+            )
+        except config.ConfigException as error:
+            raise FleetError(
+                f"there is no Kubernetes context `{context}`: {error}",
+                hint="`fleet sandbox up` makes `fleet-sandbox`; `kubectl config get-contexts` lists the others",
+            ) from error
+
+    async def list(self, path: str, *, labels: str = "", metadata_only: bool = False) -> list[Manifest]:
+        """All objects below ``path``, page by page.
+
+        Args:
+            labels: label selector.
+            metadata_only: leave out everything but `metadata` (what Secrets hold is then never read).
+        """
+        items: list[Manifest] = []
+        query = {"limit": str(_PAGE), **({"labelSelector": labels} if labels else {})}
+        accept = _METADATA_ONLY if metadata_only else "application/json"
+        while True:
+            page = await self._json("GET", path, query=query, accept=accept)
+            items += page.get("items") or []
+            token = page["metadata"].get("continue")
+            if not token:
+                return items
+            query["continue"] = token
+
+    async def get(self, path: str) -> Manifest | None:
+        """One object, or None where there is none."""
+        try:
+            return await self._json("GET", path)
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    async def create(self, path: str, manifest: Manifest) -> bool:
+        """Create an object; False where one of its name exists already (which is left alone)."""
+        try:
+            await self._json("POST", path, body=manifest)
+        except ApiError as error:
+            if error.status == 409:
+                return False
+            raise
+        return True
+
+    async def apply(self, path: str, manifest: Manifest) -> Manifest:
+        """Server-side apply: create the object or make our fields of it so. ``path`` names the object."""
+        return await self._json(
+            "PATCH", path, body=manifest, query={"fieldManager": FIELD_MANAGER, "force": "true"},
+            content_type="application/apply-patch+yaml",
+        )  # fmt: skip
+
+    async def delete(self, path: str) -> bool:
+        """Delete an object and, in the background, what it owns; False where there is none."""
+        try:
+            await self._json("DELETE", path, query={"propagationPolicy": "Background"})
+        except ApiError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
+    async def text(self, path: str, **query: str) -> str:
+        """What a path answers, as text: a pod's log, or a Service through the API server's proxy."""
+        return (await self._request("GET", path, query=query)).decode(errors="replace")
+
+    async def follow(self, path: str, **query: str) -> AsyncIterator[str]:
+        """The lines of a path that goes on answering (a followed log), as they come."""
+        response = await asyncio.to_thread(self._open, "GET", path, query, None, "application/json", "", (5.0, None))
+        try:
+            lines = iter(response.response)
+            while (line := await asyncio.to_thread(next, lines, None)) is not None:
+                yield line.decode(errors="replace").rstrip("\n")
+        finally:
+            response.response.close()
+
+    async def _json(
+        self, method: str, path: str, *, body: Manifest | None = None, query: Mapping[str, str] | None = None,
+        accept: str = "application/json", content_type: str = "application/json",
+    ) -> Manifest:  # fmt: skip
+        data = await self._request(method, path, query=query or {}, body=body, accept=accept, content_type=content_type)
+        answer: Manifest = json.loads(data)
+        return answer
+
+    async def _request(
+        self, method: str, path: str, *, query: Mapping[str, str], body: Manifest | None = None,
+        accept: str = "application/json", content_type: str = "application/json",
+    ) -> bytes:  # fmt: skip
+        def once() -> bytes:
+            response = self._open(method, path, query, body, accept, content_type, _TIMEOUT_SECONDS)
+            data: bytes = response.read() or b""
+            if response.status == 429 or response.status >= 500:
+                raise _Passing(_message(response.status, data))
+            if response.status >= 400:
+                raise ApiError(response.status, _message(response.status, data))
+            return data
+
+        return await _patiently(once, self.context)
+
+    def _open(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Manifest | None,
+        accept: str,
+        content_type: str,
+        timeout: tuple[float, float | None],
+    ) -> Any:
+        import urllib3
+
+        request = self._api.param_serialize(
+            method, path, query_params=list(query.items()), auth_settings=["BearerToken"],
+            header_params={"Accept": accept, **({"Content-Type": content_type} if body is not None else {})},
+            # An apply patch is YAML, which JSON is; the client passes a string through as it is.
+            body=json.dumps(body) if content_type != "application/json" else body,
+        )  # fmt: skip
+        try:
+            return self._api.call_api(*request, _request_timeout=timeout)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise _Passing(f"{self._api.configuration.host} does not answer ({type(error).__name__})") from error
+
+
+async def _patiently(call: Callable[[], bytes], context: str) -> bytes:
+    """Call in a thread; try again while the fault is one that passes: five times within about 15 s."""
+    try:
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception_type(_Passing), stop=stop_after_attempt(5),
+            wait=wait_exponential(multiplier=0.5, max=8), reraise=True,
+        ):  # fmt: skip
+            with attempt:
+                return await asyncio.to_thread(call)
+    except _Passing as error:
+        raise FleetError(
+            f"Kubernetes: {error}",
+            where=context,
+            hint="start the cluster (`fleet sandbox up`), or correct `kubernetes.context`",
+        ) from error
+    raise AssertionError("unreachable: tenacity returns or raises")
+
+
+def _message(status: int, data: bytes) -> str:
+    try:
+        return str(json.loads(data)["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP status {status}"

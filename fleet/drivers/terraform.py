@@ -1,0 +1,259 @@
+"""Runs Terraform on a stack: takes variables and secrets, gives what it changed, never decides.
+
+python-terraform builds the command lines. It blocks, knows no environment per call and no JSON events, and leaves its files
+of variables behind when killed; `_Terraform` adds what it lacks (ADR 0002).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import python_terraform
+from python_terraform import IsFlagged
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from fleet import paths
+from fleet.drivers import process, tools
+from fleet.errors import FleetError
+
+Variables = Mapping[str, Any]
+# Write-only arguments and ephemeral variables: https://developer.hashicorp.com/terraform/language/manage-sensitive-data
+MINIMUM_VERSION = (1, 11)
+_LOCK_TIMEOUT = "120s"
+
+
+@dataclass(frozen=True)
+class ResourceChange:
+    """One resource that Terraform changed or would change."""
+
+    address: str
+    action: str  # create, update, delete, replace
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A provider as it was installed."""
+
+    source: str
+    version: str
+    stand_in: bool
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.version}{' (stand-in)' if self.stand_in else ''}"
+
+
+class _Terraform(python_terraform.Terraform):
+    """python-terraform with asyncio, an environment per call and JSON events."""
+
+    def read_state_file(self, file_path: str | None = None) -> None:
+        """Nothing: the states lie in the back end, and nobody here reads a state file."""
+
+    async def run(
+        self, command: str, *arguments: str, env: Mapping[str, str | None],
+        on_event: Callable[[dict[str, Any]], None] | None = None, **options: Any,
+    ) -> process.Finished:  # fmt: skip
+        argv = self.generate_cmd_string(command, *arguments, **options)  # type: ignore[no-untyped-call]
+        try:
+            return await process.run(
+                argv, cwd=Path(self.working_dir), env=env, on_line=lambda line: _event(line, on_event)
+            )
+        finally:
+            self.temp_var_files.clean_up()
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One root module in its working directory, initialised.
+
+    Args:
+        directory: working directory, shared by all workspaces.
+        env: environment of every call: back end and provider credentials.
+    """
+
+    directory: Path
+    program: Path
+    env: Mapping[str, str | None]
+
+    async def plan(self, workspace: str, variables: Variables, secrets: Mapping[str, str]) -> list[ResourceChange]:
+        """What `terraform apply` would change."""
+        return await self._changes("plan", "planned_change", workspace, variables, secrets, lock=False)
+
+    async def apply(self, workspace: str, variables: Variables, secrets: Mapping[str, str]) -> list[ResourceChange]:
+        """Make it so.
+
+        Args:
+            workspace: made at first use.
+            variables: without any secret; passed in a file.
+            secrets: ephemeral variables; passed by environment, kept nowhere.
+
+        Returns:
+            The changes that were made.
+
+        Raises:
+            FleetError: Terraform failed; its first error is in it.
+        """
+        return await self._changes("apply", "planned_change", workspace, variables, secrets, auto_approve=IsFlagged)
+
+    async def destroy(
+        self, workspace: str, variables: Variables, secrets: Mapping[str, str], targets: tuple[str, ...] = ()
+    ) -> list[ResourceChange]:
+        """Destroy what the workspace holds, or only ``targets`` of it."""
+        return await self._changes(
+            "destroy", "planned_change", workspace, variables, secrets, auto_approve=IsFlagged, target=list(targets)
+        )
+
+    async def delete_workspace(self, workspace: str) -> None:
+        """Delete an empty workspace."""
+        terraform = self._terraform()
+        await self._checked(terraform, "workspace delete", workspace, env={**self.env, "TF_WORKSPACE": "default"})
+
+    def providers(self) -> list[Provider]:
+        """The providers that this stack runs with; stand-ins carry the file `STAND-IN.txt` beside their binary."""
+        root = self.directory / ".terraform" / "providers"
+        return sorted(map(_provider, root.glob("*/*/*/*/*")), key=lambda provider: provider.source)
+
+    def _terraform(self) -> _Terraform:
+        return _Terraform(  # type: ignore[no-untyped-call]
+            working_dir=str(self.directory), terraform_bin_path=str(self.program)
+        )
+
+    async def _changes(
+        self, command: str, kind: str, workspace: str, variables: Variables, secrets: Mapping[str, str], **options: Any
+    ) -> list[ResourceChange]:
+        changes: list[ResourceChange] = []
+
+        def note(event: dict[str, Any]) -> None:
+            if event.get("type") == kind:
+                change = event["change"]
+                changes.append(ResourceChange(change["resource"]["addr"], change["action"]))
+
+        environment = {**self.env, "TF_WORKSPACE": workspace, **{f"TF_VAR_{k}": v for k, v in secrets.items()}}
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception(_passes),
+            stop=stop_after_attempt(4),
+            wait=wait_random_exponential(1, max=15),
+            reraise=True,
+        ):
+            with attempt:
+                changes.clear()
+                await self._checked(
+                    self._terraform(), command, env=environment, on_event=note, var=dict(variables), json=IsFlagged,
+                    input=False, **({"lock_timeout": _LOCK_TIMEOUT} | options),
+                )  # fmt: skip
+        return changes
+
+    async def _checked(self, terraform: _Terraform, command: str, *arguments: str, **options: Any) -> None:
+        errors: list[dict[str, Any]] = []
+        forward = options.pop("on_event", None)
+
+        def note(event: dict[str, Any]) -> None:
+            if event.get("@level") == "error" and event.get("type") == "diagnostic":
+                errors.append(event["diagnostic"])
+            elif forward:
+                forward(event)
+
+        finished = await terraform.run(command, *arguments, on_event=note, **options)
+        if finished.returncode != 0:
+            raise _error(command, finished, errors)
+
+
+async def initialise(stack: str, backend: Mapping[str, Any], env: Mapping[str, str | None]) -> Stack:
+    """The stack, ready to run: copied to a working directory of this machine's state and initialised there once.
+
+    The directory's name is a digest of the modules, the back end and Terraform's configuration: as long as these are the
+    same, no `init` runs again.
+
+    Args:
+        stack: ``platform`` or ``team``.
+        backend: ``{"pg": {…}}`` or ``{"gcs": {…}}``, as Terraform's JSON syntax has it, without secrets.
+        env: back end and provider credentials.
+
+    Raises:
+        FleetError: Terraform is missing or too old, or `init` failed.
+    """
+    program = tools.find("terraform", "tofu")
+    config = tools.terraform_config()
+    environment = {
+        **env, "TF_CLI_CONFIG_FILE": str(config) if config else None, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1",
+    }  # fmt: skip
+    source = paths.asset("terraform")
+    digest = _digest(source, json.dumps(backend, sort_keys=True), str(program), config.read_text() if config else "")
+    root = paths.state_dir() / "terraform" / digest
+    ready = Stack(root / "stacks" / stack, program, environment)
+    with _exclusive(root.with_suffix(f".{stack}.lock")):
+        if not (ready.directory / ".initialised").exists():
+            await _prepare(ready, source, root, backend)
+    return ready
+
+
+async def _prepare(stack: Stack, source: Path, root: Path, backend: Mapping[str, Any]) -> None:
+    terraform = stack._terraform()
+    shutil.copytree(
+        source, root, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "tests")
+    )
+    await _check_version(terraform, stack.env)
+    (stack.directory / "backend.tf.json").write_text(json.dumps({"terraform": {"backend": backend}}))
+    finished = await terraform.run("init", env=stack.env, input=False, no_color=IsFlagged)
+    if finished.returncode != 0:
+        raise _error("init", finished, [])
+    (stack.directory / ".initialised").touch()
+
+
+async def _check_version(terraform: _Terraform, env: Mapping[str, str | None]) -> None:
+    finished = await terraform.run("version", env=env, json=IsFlagged)
+    found = re.search(rb'"terraform_version":\s*"(\d+)\.(\d+)', finished.stdout)
+    if not found or tuple(map(int, found.groups())) < MINIMUM_VERSION:
+        raise FleetError(
+            f"{terraform.terraform_bin_path} is older than 1.11, which made write-only arguments",
+            hint="install a newer one",
+        )
+
+
+def _digest(folder: Path, *rest: str) -> str:
+    total = hashlib.sha256("\0".join(rest).encode())
+    for path in sorted(folder.rglob("*.tf")):
+        total.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
+    return total.hexdigest()[:16]
+
+
+@contextmanager
+def _exclusive(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # released with the file, also when the process is killed
+        yield
+
+
+def _provider(package: Path) -> Provider:
+    namespace, name, version = package.parts[-4:-1]
+    return Provider(f"{namespace}/{name}", version, (package / "STAND-IN.txt").exists())
+
+
+def _event(line: bytes, on_event: Callable[[dict[str, Any]], None] | None) -> None:
+    if on_event and line.startswith(b"{"):
+        on_event(json.loads(line))
+
+
+def _error(command: str, finished: process.Finished, errors: list[dict[str, Any]]) -> FleetError:
+    if errors:
+        first, more = errors[0], f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        return FleetError(
+            f"terraform {command}: {first['summary']}{more}", hint=" ".join(first.get("detail", "").split())
+        )
+    words = finished.stderr.decode(errors="replace").strip() or finished.stdout.decode(errors="replace").strip()
+    return FleetError(f"terraform {command} ended with status {finished.returncode}: {words[-2000:]}")
+
+
+def _passes(error: BaseException) -> bool:
+    """Faults that pass by themselves: two workspaces made at once, two grants at once (facts of the design)."""
+    words = str(error) + getattr(error, "hint", "")
+    return "Already locked for workspace creation" in words or "tuple concurrently updated" in words

@@ -1,0 +1,100 @@
+"""An instance's keys: takes a cluster, gives the keys that were made once, never makes them a second time.
+
+They lie in one immutable Secret per instance in the system namespace, out of the team's reach; the Secrets of the instance's
+own namespace are copies. So a lost namespace loses no key, and nothing rotates one by accident: a new Fernet key would make
+every stored connection unreadable.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets as randomness
+from collections.abc import Mapping
+
+from fleet.desired import naming
+from fleet.desired.secrets import API, FERNET, JWT, KEYS, METADATA, SIGN_ON, contents
+from fleet.drivers.kubernetes import Cluster, core
+from fleet.drivers.world import decode
+from fleet.errors import FleetError
+
+
+async def ensure(cluster: Cluster, instance: str, *, used: bool) -> dict[str, str]:
+    """The keys; made if this instance never had any.
+
+    Args:
+        used: the keys were used before (something was applied with them), so that missing ones are a loss.
+
+    Raises:
+        FleetError: they were used and are gone.
+    """
+    path = core("secrets", naming.SYSTEM_NAMESPACE, naming.keys_secret(instance))
+    keys = decode(await cluster.get(path))
+    if not keys:
+        fresh = await _from_copies(cluster, instance) if used else _generate()
+        await cluster.create(core("secrets", naming.SYSTEM_NAMESPACE), _secret(instance, fresh))
+        keys = decode(await cluster.get(path))  # another run may have been faster: its keys hold
+    if missing := sorted(set(KEYS) - keys.keys()):
+        raise FleetError(
+            f"the Secret {naming.keys_secret(instance)} lacks {', '.join(missing)}", where=instance, hint=_HINT
+        )
+    return keys
+
+
+async def spread(cluster: Cluster, instance: str, inputs: Mapping[str, object], keys: Mapping[str, str]) -> None:
+    """Make the Secrets of the instance's own namespace."""
+    namespace = naming.namespace(instance)
+    for name, data in contents(inputs, keys).items():
+        await cluster.apply(core("secrets", namespace, name), _manifest(namespace, name, instance, data))
+
+
+_HINT = "restore it from a backup of the cluster: new keys would make what Airflow has encrypted unreadable"
+
+
+def _generate() -> dict[str, str]:
+    return {
+        # Fernet: 32 random bytes, URL-safe base64. https://github.com/fernet/spec
+        "fernet-key": base64.urlsafe_b64encode(os.urandom(32)).decode(),
+        "api-secret-key": randomness.token_hex(32),
+        "jwt-secret": randomness.token_hex(64),  # HS512 wants a key of 64 bytes or more (RFC 7518, 3.2)
+        "database-password": randomness.token_urlsafe(32),
+        "sso-client-secret": randomness.token_urlsafe(32),
+    }
+
+
+async def _from_copies(cluster: Cluster, instance: str) -> dict[str, str]:
+    """The keys put together again from the instance's own Secrets."""
+    from urllib.parse import unquote, urlsplit
+
+    namespace = naming.namespace(instance)
+    found = {
+        name: decode(await cluster.get(core("secrets", namespace, name)))
+        for name in (METADATA, FERNET, API, JWT, SIGN_ON)
+    }
+    try:
+        return {
+            "fernet-key": found[FERNET]["fernet-key"],
+            "api-secret-key": found[API]["api-secret-key"],
+            "jwt-secret": found[JWT]["jwt-secret"],
+            "database-password": unquote(urlsplit(found[METADATA]["connection"]).password or ""),
+            "sso-client-secret": found[SIGN_ON]["client-secret"],
+        }
+    except KeyError as error:
+        raise FleetError(
+            f"the keys are gone: neither {naming.SYSTEM_NAMESPACE} nor {namespace} has them", where=instance, hint=_HINT
+        ) from error
+
+
+def _secret(instance: str, keys: Mapping[str, str]) -> dict[str, object]:
+    manifest = _manifest(naming.SYSTEM_NAMESPACE, naming.keys_secret(instance), instance, keys)
+    return {**manifest, "immutable": True}
+
+
+def _manifest(namespace: str, name: str, instance: str, data: Mapping[str, str]) -> dict[str, object]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "Opaque",
+        "metadata": {"name": name, "namespace": namespace, "labels": {naming.INSTANCE_LABEL: instance}},
+        "data": {key: base64.b64encode(value.encode()).decode() for key, value in data.items()},
+    }

@@ -1,0 +1,156 @@
+"""What is: takes a cluster, gives every instance as it stands, never changes and never judges.
+
+One LIST per kind over all namespaces, whatever the number of instances; what Secrets hold is never read here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from fleet.desired import naming
+from fleet.drivers.kubernetes import Cluster, Manifest, core, group
+from fleet.errors import FleetError
+from fleet.record import LABEL, PLATFORM, Record, from_config_map
+
+
+@dataclass(frozen=True)
+class Component:
+    """One Deployment or StatefulSet of an Airflow."""
+
+    name: str  # official name of the component: api-server, scheduler, dag-processor, triggerer
+    image: str
+    wanted: int
+    ready: int
+    settled: bool  # every pod is of the newest revision and available, and no other is left
+
+
+@dataclass(frozen=True)
+class ObservedInstance:
+    """One instance as it stands. Every field is empty where there is nothing."""
+
+    name: str
+    record: Record | None = None
+    created: datetime | None = None  # of the namespace
+    terminating: bool = False
+    has_keys: bool = False
+    secrets: frozenset[str] = frozenset()
+    releases: Mapping[str, str] = field(default_factory=dict)  # release → Helm's status: deployed, failed, pending-…
+    components: tuple[Component, ...] = ()
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A whole fleet as it stands."""
+
+    platform: Record | None
+    instances: Mapping[str, ObservedInstance]
+
+
+async def observe(cluster: Cluster) -> Observed:
+    """Six LISTs.
+
+    Raises:
+        FleetError: the cluster does not answer, or a record cannot be read.
+    """
+    marked = naming.INSTANCE_LABEL
+    records, namespaces, secrets, releases, deployments, stateful = await asyncio.gather(
+        cluster.list(core("configmaps", naming.SYSTEM_NAMESPACE), labels=LABEL),
+        cluster.list(core("namespaces"), labels=marked, metadata_only=True),
+        cluster.list(core("secrets"), labels=f"{marked},owner!=helm", metadata_only=True),
+        cluster.list(core("secrets"), labels="owner=helm,status!=superseded", metadata_only=True),
+        cluster.list(group("apps/v1", "deployments"), labels=f"tier=airflow,{marked}"),
+        cluster.list(group("apps/v1", "statefulsets"), labels=f"tier=airflow,{marked}"),
+    )
+    platform, found = _records(records)
+    instances = {name: ObservedInstance(name, record=record) for name, record in found.items()}
+    _note_namespaces(instances, namespaces)
+    _note_secrets(instances, secrets)
+    _note_releases(instances, releases)
+    _note_components(instances, [*deployments, *stateful])
+    return Observed(platform, instances)
+
+
+def _records(manifests: Iterable[Manifest]) -> tuple[Record | None, dict[str, Record]]:
+    platform, instances = None, {}
+    for manifest in manifests:
+        try:
+            record = from_config_map(manifest)
+        except ValueError as error:
+            where = f"{naming.SYSTEM_NAMESPACE}/{manifest['metadata']['name']}"
+            raise FleetError(
+                str(error), where=where, hint="delete it; `fleet apply` then applies the instance anew"
+            ) from error
+        if manifest["metadata"]["labels"][LABEL] == PLATFORM:
+            platform = record
+        else:
+            instances[record.name] = record
+    return platform, instances
+
+
+def _update(instances: dict[str, ObservedInstance], name: str, **facts: Any) -> None:
+    instances[name] = replace(instances.get(name, ObservedInstance(name)), **facts)
+
+
+def _note_namespaces(instances: dict[str, ObservedInstance], manifests: Iterable[Manifest]) -> None:
+    for manifest in manifests:
+        metadata = manifest["metadata"]
+        _update(
+            instances, metadata["labels"][naming.INSTANCE_LABEL],
+            created=datetime.fromisoformat(metadata["creationTimestamp"]), terminating="deletionTimestamp" in metadata,
+        )  # fmt: skip
+
+
+def _note_secrets(instances: dict[str, ObservedInstance], manifests: Iterable[Manifest]) -> None:
+    for manifest in manifests:
+        metadata = manifest["metadata"]
+        name = metadata["labels"][naming.INSTANCE_LABEL]
+        if metadata["namespace"] == naming.SYSTEM_NAMESPACE:
+            if metadata["name"] == naming.keys_secret(name):
+                _update(instances, name, has_keys=True)
+        elif metadata["namespace"] == naming.namespace(name):
+            known = instances.get(name, ObservedInstance(name)).secrets
+            _update(instances, name, secrets=known | {metadata["name"]})
+
+
+def _note_releases(instances: dict[str, ObservedInstance], manifests: Iterable[Manifest]) -> None:
+    # Helm keeps a release's revision in a Secret with these labels: https://helm.sh/docs/topics/advanced/#storage-backends
+    prefix_namespace, prefix_release = naming.namespace(""), naming.guardrails_release("")
+    for manifest in manifests:
+        namespace, labels = manifest["metadata"]["namespace"], manifest["metadata"]["labels"]
+        release = labels["name"]
+        if namespace == naming.SYSTEM_NAMESPACE and release.startswith(prefix_release):
+            name, part = release.removeprefix(prefix_release), "guardrails"
+        elif namespace.startswith(prefix_namespace) and release == naming.AIRFLOW_RELEASE:
+            name, part = namespace.removeprefix(prefix_namespace), "airflow"
+        else:
+            continue
+        known = instances.get(name, ObservedInstance(name)).releases
+        # A deployed revision and a newer failed or pending one stand side by side: the newer one is the state of things.
+        if part not in known or known[part] == "deployed":
+            _update(instances, name, releases={**known, part: labels["status"]})
+
+
+def _note_components(instances: dict[str, ObservedInstance], manifests: Iterable[Manifest]) -> None:
+    for manifest in manifests:
+        name = manifest["metadata"]["labels"][naming.INSTANCE_LABEL]
+        known = instances.get(name, ObservedInstance(name)).components
+        found = sorted([*known, component(manifest)], key=lambda each: each.name)
+        _update(instances, name, components=tuple(found))
+
+
+def component(manifest: Manifest) -> Component:
+    """A Deployment or StatefulSet, in short."""
+    status, wanted = manifest.get("status", {}), manifest["spec"].get("replicas", 1)
+    ready, updated = status.get("readyReplicas", 0), status.get("updatedReplicas", 0)
+    current = status.get("observedGeneration", 0) >= manifest["metadata"]["generation"]
+    return Component(
+        name=manifest["metadata"]["labels"]["component"],
+        image=manifest["spec"]["template"]["spec"]["containers"][0]["image"],
+        wanted=wanted,
+        ready=ready,
+        settled=current and updated == wanted and ready == wanted and status.get("replicas", 0) == wanted,
+    )

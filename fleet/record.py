@@ -1,0 +1,71 @@
+"""What was applied last: takes a ConfigMap, gives a record, and back; never reads or writes one itself.
+
+One ConfigMap per instance in the system namespace, so that every operator and the drift job see the same, in one LIST.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from fleet.desired import naming
+
+LABEL = "fleet/record"
+PLATFORM = "platform"  # the value of LABEL for the platform's record; an instance's is `instance`
+_KEY = "applied.json"
+
+
+@dataclass(frozen=True)
+class Applied:
+    """One part as it was applied."""
+
+    inputs: Mapping[str, Any]
+    at: str  # ISO 8601, UTC
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was applied to one instance (or to the platform), part by part."""
+
+    name: str
+    parts: Mapping[str, Applied] = field(default_factory=dict)
+    providers: tuple[str, ...] = ()  # what Terraform ran with; a stand-in says so
+
+    def with_part(self, part: str, inputs: Mapping[str, Any], at: str) -> Record:
+        """This record with one part applied anew."""
+        return replace(self, parts={**self.parts, part: Applied(inputs, at)})
+
+
+def from_config_map(manifest: Mapping[str, Any]) -> Record:
+    """The record in a ConfigMap.
+
+    Raises:
+        ValueError: somebody edited it so that it cannot be read.
+    """
+    name = manifest["metadata"]["labels"][naming.INSTANCE_LABEL]
+    try:
+        data = json.loads(manifest["data"][_KEY])
+        parts = {part: Applied(value["inputs"], value["at"]) for part, value in data["parts"].items()}
+        return Record(name, parts, tuple(data["providers"]))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"the ConfigMap {manifest['metadata']['name']} holds no record ({error!r})") from error
+
+
+def to_config_map(record: Record, kind: str = "instance") -> dict[str, Any]:
+    """The ConfigMap of a record."""
+    data = {
+        "parts": {part: {"inputs": applied.inputs, "at": applied.at} for part, applied in record.parts.items()},
+        "providers": record.providers,
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": naming.record(record.name),
+            "namespace": naming.SYSTEM_NAMESPACE,
+            "labels": {LABEL: kind, naming.INSTANCE_LABEL: record.name},
+        },
+        "data": {_KEY: json.dumps(data, sort_keys=True)},
+    }

@@ -1,0 +1,106 @@
+"""Waits for the cluster: takes what should come about, gives nothing when it has, says why when it does not, never mends."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+from fleet.desired import DesiredInstance, naming
+from fleet.drivers import airflow
+from fleet.drivers.kubernetes import Cluster, Manifest, core, group
+from fleet.errors import FleetError
+from fleet.observe import component
+
+# A cold Airflow on a busy machine: image pulled, four components started, first heartbeats.
+HEALTHY_SECONDS = 600.0
+JOB_SECONDS = 900.0
+_PAUSE_SECONDS = 1.0
+
+
+async def wait_until_healthy(cluster: Cluster, instance: DesiredInstance) -> None:
+    """Until every component runs at its newest revision and Airflow's own health endpoint calls all of them healthy.
+
+    Raises:
+        FleetError: not within :data:`HEALTHY_SECONDS`.
+    """
+    said = ""
+    async for _ in _until(HEALTHY_SECONDS):
+        said = await _unhealthy(cluster, instance)
+        if not said:
+            return
+    raise FleetError(
+        f"not healthy after {HEALTHY_SECONDS:.0f} s: {said}", where=instance.name,
+        hint=f"`fleet status {instance.name}` shows its pods, `fleet logs {instance.name}` what they say",
+    )  # fmt: skip
+
+
+async def _unhealthy(cluster: Cluster, instance: DesiredInstance) -> str:
+    """Why it is not healthy; empty when it is."""
+    labels = "tier=airflow,component"
+    found = [
+        component(manifest)
+        for kind in ("deployments", "statefulsets")
+        for manifest in await cluster.list(group("apps/v1", kind, instance.namespace), labels=labels)
+    ]
+    if waiting := [each.name for each in found if not each.settled]:
+        troubles = await pod_troubles(cluster, instance.namespace)
+        return "; ".join(troubles) or f"still starting: {', '.join(waiting)}"
+    prefix = instance.url.partition("://")[2].partition("/")[2]
+    health = await airflow.health(
+        cluster, instance.namespace, naming.API_SERVER, naming.API_PORT, f"/{prefix}" if prefix else ""
+    )
+    return "" if health.healthy else str(health)
+
+
+async def pod_troubles(cluster: Cluster, namespace: str) -> list[str]:
+    """What keeps pods of a namespace from running, as `pod: reason`."""
+    pods = await cluster.list(core("pods", namespace), labels="tier=airflow")
+    return sorted({f"{pod['metadata']['name']}: {reason}" for pod in pods if (reason := _trouble(pod))})
+
+
+def _trouble(pod: Manifest) -> str:
+    status = pod.get("status", {})
+    for container in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
+        waiting = container.get("state", {}).get("waiting", {})
+        if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
+            return f"{waiting['reason']} {waiting.get('message', '')}".strip()
+    for condition in status.get("conditions", []):
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return str(condition.get("message", "not scheduled"))
+    return ""
+
+
+async def wait_for_job(cluster: Cluster, namespace: str, name: str) -> None:
+    """Until a Job has succeeded.
+
+    Raises:
+        FleetError: it failed, with the last words of its pod; or it did not end in time.
+    """
+    async for _ in _until(JOB_SECONDS):
+        job = await cluster.get(group("batch/v1", "jobs", namespace, name)) or {}
+        conditions = {
+            each["type"]: each for each in job.get("status", {}).get("conditions", []) if each["status"] == "True"
+        }
+        if "Complete" in conditions:
+            return
+        if failed := conditions.get("Failed"):
+            words = await _last_words(cluster, namespace, name)
+            raise FleetError(f"the Job {name} failed: {failed.get('message', '')}", hint=f"its log ends: {words}")
+    troubles = "; ".join(await pod_troubles(cluster, namespace))
+    raise FleetError(f"the Job {name} did not end within {JOB_SECONDS:.0f} s", hint=troubles)
+
+
+async def _last_words(cluster: Cluster, namespace: str, job: str) -> str:
+    pods = await cluster.list(core("pods", namespace), labels=f"batch.kubernetes.io/job-name={job}")
+    if not pods:
+        return "(no pod was started)"
+    newest = max(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
+    return (await cluster.text(f"{core('pods', namespace, newest['metadata']['name'])}/log", tailLines="5")).strip()
+
+
+async def _until(seconds: float) -> AsyncIterator[None]:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        yield
+        await asyncio.sleep(_PAUSE_SECONDS)
