@@ -1,0 +1,35 @@
+"""Container images without Docker and without a registry: takes ``images/``, gives archives, puts them into containerd.
+
+    airflow(version, say) git_sync(say) pause(say) bake(tag, …) -> archives in the cache
+    import_image(path, address)                              -> the node has it
+
+Rooms: dockerfile (text to instructions), stages (instructions to steps with keys), builder (steps to layers), chroot and
+sources (a step's run and its packages), debian (the bottom layer), layers, archive, cache, catalog, containerd.
+"""
+
+from fleet.sandbox.images.catalog import (
+    GIT_SYNC,
+    PAUSE,
+    airflow,
+    airflow_reference,
+    airflow_versions,
+    bake,
+    git_sync,
+    pause,
+)
+from fleet.sandbox.images.containerd import import_image
+from fleet.sandbox.images.model import Image, Say
+
+__all__ = [
+    "GIT_SYNC",
+    "PAUSE",
+    "Image",
+    "Say",
+    "airflow",
+    "airflow_reference",
+    "airflow_versions",
+    "bake",
+    "git_sync",
+    "import_image",
+    "pause",
+]

@@ -1,0 +1,72 @@
+"""The image cache: takes inputs, gives keys, paths and locks, never decides what is built."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fleet.paths import cache_dir
+
+# Part of every key: raise it when the builder makes something else of the same inputs.
+RECIPE = "1"
+
+
+def root() -> Path:
+    """``<cache>/images``: ``layers/`` (one tar and one record per stage), ``work/``, ``logs/``, ``<name>/<key>.tar``."""
+    return cache_dir() / "images"
+
+
+def key(*parts: str) -> str:
+    """24 hex digits that stand for these parts in this order."""
+    digest = hashlib.sha256(RECIPE.encode())
+    for part in parts:
+        digest.update(f"{len(part)}:".encode() + part.encode())
+    return digest.hexdigest()[:24]
+
+
+def files_key(paths: Iterator[Path] | list[Path], base: Path) -> str:
+    """Key of files' names, modes and contents; folders count with everything in them."""
+    digest = hashlib.sha256()
+    for path in sorted(one for given in paths for one in _files(given)):
+        kind = f"{path.relative_to(base)}\0{os.access(path, os.X_OK):d}\0"
+        digest.update(kind.encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:24]
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    return [one for one in path.rglob("*") if one.is_file() and "__pycache__" not in one.parts]
+
+
+@contextmanager
+def locked(name: str) -> Iterator[None]:
+    """One process or thread at a time builds what has this name; the lock dies with its holder."""
+    path = root() / "work" / f"{name}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def workdir(name: str) -> Iterator[Path]:
+    """A folder to build in, empty at first and gone afterwards; call it under :func:`locked` of the same name."""
+    path = root() / "work" / name
+    shutil.rmtree(path, ignore_errors=True)  # what a killed build left behind
+    path.mkdir(parents=True)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
+
+
+def publish(temporary: Path, final: Path) -> None:
+    """Puts a finished file in its place in one step, so that nobody ever reads half of it."""
+    final.parent.mkdir(parents=True, exist_ok=True)
+    temporary.replace(final)

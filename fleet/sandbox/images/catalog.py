@@ -1,0 +1,162 @@
+"""The images that the fleet uses: takes a name and a version, gives an archive in the cache, never imports it.
+
+Everything about their content stands in ``images/``: the Dockerfiles, requirements and constraints that a user builds on.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from fleet.errors import FleetError
+from fleet.paths import asset, cache_dir
+from fleet.sandbox.images import archive, cache, debian
+from fleet.sandbox.images.builder import Builder, suite_of
+from fleet.sandbox.images.model import Config, Image, Say, Tree
+
+HOST = "fleet.local"
+GIT_SYNC = f"{HOST}/git-sync:v4-standin"
+PAUSE = f"{HOST}/pause:1"
+
+
+def airflow_versions() -> tuple[str, ...]:
+    """Airflow versions that can be built, newest first: those with ``images/airflow/constraints-<version>.txt``."""
+    files = (asset("images") / "airflow").glob("constraints-*.txt")
+    found = [file.stem.removeprefix("constraints-") for file in files]
+    return tuple(sorted(found, key=lambda version: tuple(map(int, version.split("."))), reverse=True))
+
+
+def airflow_reference(version: str) -> str:
+    """``fleet.local/airflow:<version>``."""
+    return f"{HOST}/airflow:{version}"
+
+
+def airflow(version: str, say: Say) -> Image:
+    """Airflow's image for one version; seconds when cached, some minutes when not.
+
+    Raises:
+        FleetError: no constraints for this version, no root, or a build step failed (the hint names its log).
+    """
+    return _image(airflow_reference(version), _airflow_builder(version, say), say)
+
+
+def git_sync(say: Say) -> Image:
+    """The stand-in for git-sync: the program in ``images/git-sync`` and Debian's git."""
+    folder = asset("images") / "git-sync"
+    return _image(GIT_SYNC, Builder(folder / "Dockerfile", folder, {}, _Parents(say), say), say)
+
+
+def pause(say: Say) -> Image:
+    """The pods' first container: the static program of ``images/pause``, compiled with Go when it is not in the cache."""
+    folder = asset("images") / "pause"
+    sources = [folder / "main.go", folder / "go.mod"]
+    binary = cache_dir() / "bin" / "pause" / cache.files_key(sources, folder) / "pause"
+    if not binary.exists():
+        say("compiling pause")
+        _compile(folder, binary)
+    return _image(PAUSE, Builder(folder / "Dockerfile", binary.parent, {}, _Parents(say), say), say)
+
+
+def _compile(folder: Path, binary: Path) -> None:
+    from fleet.sandbox.builds import go_build
+
+    binary.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=binary.parent) as scratch:
+        go_build(folder, ".", Path(scratch) / "pause")
+        (Path(scratch) / "pause").replace(binary)
+
+
+def bake(
+    tag: str,
+    airflow_version: str,
+    requirements: Path | None = None,
+    dags: Path | None = None,
+    plugins: Path | None = None,
+    say: Say = lambda line: None,
+) -> Path:
+    """A team's own image on top of the fleet's: the archive of ``tag`` in the cache.
+
+    Args:
+        tag: reference of the new image, ``fleet.local/marketing:1``.
+        airflow_version: one of :func:`airflow_versions`.
+        requirements: a requirements file; what contradicts Airflow's own versions is refused.
+        dags, plugins: folders whose contents go to ``/opt/airflow/dags`` and ``/opt/airflow/plugins``.
+        say: told what takes time.
+    Raises:
+        FleetError: a path is not there, the tag has no version, or a build step failed.
+    """
+    if ":" not in tag.rpartition("/")[2]:
+        raise FleetError(f"{tag} has no version", hint=f"name it, as in {tag}:1")
+    with TemporaryDirectory() as folder:
+        context = Path(folder)
+        _gather(context, {"requirements.txt": requirements, "dags": dags, "plugins": plugins})
+        arguments = {"AIRFLOW_IMAGE": airflow_reference(airflow_version)}
+        file = asset("images") / "airflow" / "extend" / "Dockerfile"
+        return _image(tag, Builder(file, context, arguments, _Parents(say), say), say).path
+
+
+def _gather(context: Path, parts: Mapping[str, Path | None]) -> None:
+    ignored = shutil.ignore_patterns("__pycache__", ".git")
+    for name, path in parts.items():
+        if path is None:
+            continue
+        if not path.exists():
+            raise FleetError("no such file or folder", where=str(path))
+        if path.is_dir():
+            shutil.copytree(path, context / name, ignore=ignored)
+        else:
+            shutil.copyfile(path, context / name)
+
+
+def _airflow_builder(version: str, say: Say) -> Builder:
+    if version not in airflow_versions():
+        known = ", ".join(airflow_versions())
+        raise FleetError(f"no image can be built for Airflow {version}", hint=f"there are constraints for {known}")
+    folder = asset("images") / "airflow"
+    return Builder(folder / "Dockerfile", folder, {"AIRFLOW_VERSION": version}, _Parents(say), say)
+
+
+def _image(reference: str, builder: Builder, say: Say) -> Image:
+    name = reference.partition("/")[2].partition(":")[0]
+    key = cache.key(reference, builder.target.key)
+    path = cache.root() / name / f"{key}.tar"
+    cached = path.exists()
+    tree = builder.tree(builder.target)
+    with cache.locked(key):
+        if not path.exists():
+            say(f"writing {reference}")
+            with cache.workdir(key) as work:
+                archive.write(tree, reference, work / "image.tar")
+                cache.publish(work / "image.tar", path)
+    return Image(reference, path, tree, cached)
+
+
+class _Parents:
+    """``FROM`` lines resolved: Debian by debootstrap, the fleet's Airflow from the cache, ``scratch`` as nothing."""
+
+    def __init__(self, say: Say) -> None:
+        self.say = say
+
+    def key_of(self, reference: str) -> tuple[str, Config]:
+        if reference == "scratch":
+            return "scratch", Config()
+        if reference.startswith("debian:"):
+            return debian.key_of(suite_of(reference)), Config()
+        target = self._airflow(reference).target
+        return target.key, target.config
+
+    def tree_of(self, reference: str) -> Tree:
+        if reference == "scratch":
+            return Tree("scratch")
+        if reference.startswith("debian:"):
+            return debian.tree(suite_of(reference), self.say)
+        builder = self._airflow(reference)
+        return builder.tree(builder.target)
+
+    def _airflow(self, reference: str) -> Builder:
+        name, _, version = reference.rpartition(":")
+        if name != f"{HOST}/airflow":
+            raise FleetError(f"cannot build on {reference}", hint=f"known are debian and {HOST}/airflow")
+        return _airflow_builder(version, self.say)

@@ -1,0 +1,3 @@
+module fleet/pause
+
+go 1.24
