@@ -1,0 +1,156 @@
+// Package postgresql does on a PostgreSQL server what the resources of cyrilgdn/postgresql say. It takes typed values
+// and gives what the server has; it knows nothing of Terraform's protocol.
+package postgresql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// server opens one connection per operation: an open one would keep a database from being dropped.
+type server struct {
+	config *pgx.ConnConfig
+	slots  chan struct{}
+}
+
+// PostgreSQL's catalogs know no waiting for each other: two sessions that change one entry at once collide.
+// https://github.com/cyrilgdn/terraform-provider-postgresql/issues/178
+const (
+	attempts  = 12
+	firstWait = 20 * time.Millisecond
+)
+
+func collided(err error) bool {
+	var fault *pgconn.PgError
+	if !errors.As(err, &fault) {
+		return false
+	}
+	switch fault.Code {
+	case "40001", "40P01": // serialization failure, deadlock
+		return true
+	case "XX000":
+		return strings.HasPrefix(fault.Message, "tuple concurrently")
+	}
+	return false
+}
+
+// session runs work in a connection to a database ("" is the one that the provider is configured with), again where
+// it collided with somebody else's.
+func (s *server) session(ctx context.Context, database string, work func(*pgx.Conn) error) error {
+	wait := firstWait
+	for attempt := 1; ; attempt++ {
+		err := s.once(ctx, database, work)
+		if !collided(err) || attempt == attempts {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait/2 + rand.N(wait)): //nolint:gosec // jitter, not a secret
+		}
+		wait = min(2*wait, time.Second)
+	}
+}
+
+func (s *server) once(ctx context.Context, database string, work func(*pgx.Conn) error) error {
+	s.slots <- struct{}{}
+	defer func() { <-s.slots }()
+	config := s.config.Copy()
+	if database != "" {
+		config.Database = database
+	}
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return fmt.Errorf("error connecting to PostgreSQL server %s: %w", config.Host, err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is left to lose
+	return work(conn)
+}
+
+// transaction is session with all of the work done or none of it.
+func (s *server) transaction(ctx context.Context, database string, work func(pgx.Tx) error) error {
+	return s.session(ctx, database, func(conn *pgx.Conn) error {
+		return pgx.BeginFunc(ctx, conn, work)
+	})
+}
+
+// querier is a connection or a transaction.
+type querier interface {
+	Exec(context.Context, string, ...any) (pgconn.CommandTag, error)
+	QueryRow(context.Context, string, ...any) pgx.Row
+}
+
+// exec runs statements in order; what says, in an error, what they were for.
+func exec(ctx context.Context, q querier, what string, statements ...string) error {
+	for _, statement := range statements {
+		if _, err := q.Exec(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+	}
+	return nil
+}
+
+// found scans one row and tells whether there was one.
+func found(row pgx.Row, into ...any) (bool, error) {
+	err := row.Scan(into...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// memberOf runs work as a member of the roles. A superuser needs no membership; whoever else administers the server
+// (on Cloud SQL, say) gets it for the time being, as the official provider does it.
+func memberOf(ctx context.Context, q querier, roles []string, work func() error) error {
+	granted := []string{}
+	for _, role := range roles {
+		var needed bool
+		query := `SELECT NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AND NOT pg_has_role(current_user, oid, 'member')
+			FROM pg_roles WHERE rolname = $1 AND NOT rolsuper`
+		if exists, err := found(q.QueryRow(ctx, query, role), &needed); err != nil || !exists || !needed {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if err := exec(ctx, q, "joining role "+role, "GRANT "+quote(role)+" TO CURRENT_USER"); err != nil {
+			return err
+		}
+		granted = append(granted, role)
+	}
+	if err := work(); err != nil {
+		return err
+	}
+	for _, role := range granted {
+		if err := leave(ctx, q, role); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func leave(ctx context.Context, q querier, role string) error {
+	var exists bool
+	if err := q.QueryRow(ctx, "SELECT count(*) > 0 FROM pg_roles WHERE rolname = $1", role).Scan(&exists); err != nil || !exists {
+		return err
+	}
+	return exec(ctx, q, "leaving role "+role, "REVOKE "+quote(role)+" FROM CURRENT_USER")
+}
+
+func quote(identifier string) string { return pgx.Identifier{identifier}.Sanitize() }
+
+// literal quotes a string constant; the escaped form is the same whatever standard_conforming_strings says.
+func literal(text string) string {
+	quoted := "'" + strings.ReplaceAll(text, "'", "''") + "'"
+	if strings.Contains(quoted, `\`) {
+		return "E" + strings.ReplaceAll(quoted, `\`, `\\`)
+	}
+	return quoted
+}
