@@ -1,0 +1,62 @@
+"""Debian packages that a real node needs: takes nothing, says what is missing, installs it where root and apt are there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleet.sandbox import containers
+from fleet.sandbox.shell import run
+
+
+@dataclass(frozen=True)
+class Package:
+    """A Debian package and how to see that what it brings is there (installed from wherever)."""
+
+    name: str
+    present: Callable[[], bool]
+
+
+def _program(package: str, program: str = "") -> Package:
+    return Package(package, lambda: shutil.which(program or package) is not None)
+
+
+_NODE = (
+    _program("containerd"),
+    _program("runc"),
+    Package("containernetworking-plugins", lambda: (containers.cni_folder() / "bridge").exists()),
+    _program("conntrack"),
+    _program("iptables"),
+    _program("iproute2", "ip"),
+    _program("debootstrap"),
+)
+
+
+def missing() -> list[str]:
+    """Names of the Debian packages without which there is no real node on this machine."""
+    return [package.name for package in _NODE if not package.present()]
+
+
+def can_install() -> bool:
+    """Whether this user may install Debian packages here."""
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def install(names: list[str]) -> None:
+    """Install the packages; raises FleetError with apt's last words."""
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    run("apt-get", "update", "--quiet", env=environment)
+    run("apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *names, env=environment)
+    containers.cni_folder.cache_clear()
+
+
+def why_no_node() -> str:
+    """Why this machine cannot run a real node, after whatever could be installed was; empty if it can."""
+    if os.geteuid() != 0:
+        return "not root"
+    if not Path("/proc/sys/net/ipv4/ip_forward").exists():
+        return "no Linux network stack of its own"
+    return f"missing: {' '.join(missing())}" if missing() else ""

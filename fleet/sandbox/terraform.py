@@ -1,0 +1,130 @@
+"""Terraform and its providers: takes PATH and the pins, gives a program and, where no registry answers, a mirror."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import tempfile
+from pathlib import Path
+
+from fleet.paths import asset, cache_dir
+from fleet.sandbox import builds, config, versions
+from fleet.sandbox.layout import Layout
+from fleet.sandbox.shell import attempt, run
+
+NOTE = "STAND-IN.txt"
+_NOTE_TEXT = """A stand-in, not the official provider: its schema is the official one's, its code is fleet's
+(sandbox/providers). It serves where no provider registry and no mirror can be reached;
+`fleet sandbox up` looks again at every start.
+"""
+
+
+def system_program() -> Path | None:
+    """Terraform or OpenTofu on PATH of at least the pinned minimum; Terraform is preferred."""
+    own = str(current_bin())
+    path = os.pathsep.join(folder for folder in os.get_exec_path() if folder != own)
+    for name in ("terraform", "tofu"):
+        found = shutil.which(name, path=path)
+        if found and new_enough(program_version(Path(found)), versions.load().terraform_minimum):
+            return Path(found)
+    return None
+
+
+def current_bin() -> Path:
+    """The sandbox's own folder of links, which must not answer for the system's programs."""
+    from fleet.sandbox import layout
+
+    return layout.current().bin
+
+
+def program_version(program: Path) -> str:
+    """Version that the program names, ``1.11.4``; empty when it does not run."""
+    done = attempt(str(program), "version", "-json", env=os.environ | {"CHECKPOINT_DISABLE": "1"})
+    if done.returncode != 0:
+        return ""
+    return str(json.loads(done.stdout)["terraform_version"])
+
+
+def new_enough(found: str, minimum: str) -> bool:
+    """Whether version ``found`` is at least ``minimum``; pre-release suffixes do not count."""
+    return bool(found) and _numbers(found) >= _numbers(minimum)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in version.partition("-")[0].split("."))
+
+
+def official_providers_reachable(program: Path) -> bool:
+    """Whether ``init`` with the user's own configuration gets the pinned providers, from a registry or a mirror.
+
+    The folder it is tried in stays in the cache, so that a second ``init`` neither asks nor fetches again.
+    """
+    required = {name.partition("/")[2]: {"source": name, "version": version} for name, version in _pins().items()}
+    text = json.dumps({"terraform": {"required_providers": required}})
+    folder = cache_dir() / "providers-official" / hashlib.sha256(f"{program}{text}".encode()).hexdigest()[:16]
+    config.write(folder / "main.tf.json", text, mode=0o644)
+    return attempt(str(program), f"-chdir={folder}", "init", "-input=false", "-backend=false").returncode == 0
+
+
+def build_stand_ins() -> str:
+    """Compile the stand-ins into a filesystem mirror in the cache; says whether they were there already."""
+    key, mark = _sources_key(), mirror() / "key"
+    if mark.is_file() and mark.read_text() == key:
+        return "from cache"
+    mirror().parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=mirror().parent) as folder:
+        fresh = Path(folder) / "mirror"
+        for name, version in _pins().items():
+            _build_stand_in(fresh, name, version)
+        (fresh / "key").write_text(key)
+        shutil.rmtree(mirror(), ignore_errors=True)
+        fresh.rename(mirror())
+    return "built"
+
+
+def mirror() -> Path:
+    """The filesystem mirror that the stand-ins lie in."""
+    return cache_dir() / "providers"
+
+
+def write_terraformrc(layout: Layout, stand_ins: bool) -> None:
+    """Point Terraform at the mirror, or, where the official providers can be had, at nothing."""
+    if stand_ins:
+        config.write(layout.terraformrc, config.render("terraformrc", mirror=mirror(), providers=list(_pins())))
+    else:
+        layout.terraformrc.unlink(missing_ok=True)
+
+
+def _build_stand_in(root: Path, name: str, version: str) -> None:
+    namespace, _, kind = name.partition("/")
+    system = f"linux_{'arm64' if platform.machine() == 'aarch64' else 'amd64'}"
+    sources, program = asset("sandbox") / "providers", f"terraform-provider-{kind}"
+    binary = root / "registry.terraform.io" / namespace / kind / version / system / f"{program}_v{version}"
+    binary.parent.mkdir(parents=True)
+    builds.go_build(sources, f"./cmd/{program}", binary)
+    (binary.parent / NOTE).write_text(_NOTE_TEXT)
+    # OpenTofu asks under its own registry's name for the same provider.
+    twin = root / "registry.opentofu.org" / namespace / kind
+    twin.parent.mkdir(parents=True, exist_ok=True)
+    twin.symlink_to(Path("../..") / "registry.terraform.io" / namespace / kind)
+
+
+def _sources_key() -> str:
+    folder = asset("sandbox") / "providers"
+    digest = hashlib.sha256(json.dumps(_pins(), sort_keys=True).encode())
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.name.endswith("_test.go"):
+            digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _pins() -> dict[str, str]:
+    return versions.load().providers
+
+
+def version_line(program: Path) -> str:
+    """``Terraform v1.11.4``, as the program says it."""
+    return run(str(program), "version").splitlines()[0]
