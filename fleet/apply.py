@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -97,10 +97,10 @@ async def _platform(desired: Desired, observed: Observed, world: World, tell: Te
         changes = await stack.apply("default", desired.platform["variables"], {})
         done = observed.platform or Record(PLATFORM)
         done = done.with_part(PLATFORM, desired.platform, _now())
-        await _write(world, Record(PLATFORM, done.parts, tuple(map(str, stack.providers()))), record.PLATFORM)
+        await write_record(world, replace(done, providers=tuple(map(str, stack.providers()))), record.PLATFORM)
         return f"{len(changes)} resources, providers: {', '.join(map(str, stack.providers()))}"
 
-    await _step(PLATFORM, "terraform", work(), tell)
+    await step(PLATFORM, "terraform", work(), tell)
 
 
 class _Work:
@@ -123,18 +123,16 @@ class _Work:
         for part in ("secrets", "migration", "airflow"):
             if part in parts:
                 await self._make(part)
-        if not self._desired.suspended:
-            await _step(self.name, "healthy", self._healthy(), self._tell)
 
     async def _make(self, part: str) -> None:
         async def make() -> str:
             detail: str = await getattr(self, f"_make_{part}")(self._desired.parts[part])  # type: ignore[index]
             async with self._writing:
                 self._record = self._record.with_part(part, self._desired.parts[part], _now())  # type: ignore[index]
-                await _write(self._world, self._record)
+                await write_record(self._world, self._record)
             return detail
 
-        await _step(self.name, part, make(), self._tell)
+        await step(self.name, part, make(), self._tell)
 
     async def _make_terraform(self, inputs: dict[str, Any]) -> str:
         stack = await self._world.open_stack("team")
@@ -144,7 +142,7 @@ class _Work:
         }
         changes = await stack.apply(self.name, inputs["variables"], secrets)
         providers = tuple(map(str, stack.providers()))
-        self._record = Record(self.name, self._record.parts, providers)
+        self._record = replace(self._record, providers=providers)
         return f"{len(changes)} resources, providers: {', '.join(providers)}"
 
     async def _make_guardrails(self, inputs: dict[str, Any]) -> str:
@@ -166,15 +164,18 @@ class _Work:
         found = await self._world.cluster.get(path)
         if found and found.get("status", {}).get("failed"):
             await self._world.cluster.delete(path)
-            await _gone(self._world, path)
+            await gone(self._world, path)
         await self._world.cluster.create(group("batch/v1", "jobs", namespace), migration.job(namespace, inputs))
         await wait_for_job(self._world.cluster, namespace, name)
-        return inputs["image"]
+        return str(inputs["image"])
 
     async def _make_airflow(self, inputs: dict[str, Any]) -> str:
         revision = await self._world.helm.upgrade(
             naming.AIRFLOW_RELEASE, self._desired.namespace, paths.asset("charts") / "airflow", inputs["values"]
         )
+        # Recorded as applied only when healthy: a run that ended before is taken up here by the next.
+        if not self._desired.suspended:
+            await step(self.name, "healthy", self._healthy(), self._tell)
         return f"revision {revision}"
 
     async def _healthy(self) -> str:
@@ -182,27 +183,32 @@ class _Work:
         return self._desired.url
 
 
-async def _gone(world: World, path: str) -> None:
+async def gone(world: World, path: str) -> None:
+    """Until nothing is at ``path`` any more."""
     while await world.cluster.get(path) is not None:
         await asyncio.sleep(0.5)
 
 
-async def _write(world: World, done: Record, kind: str = "instance") -> None:
+async def write_record(world: World, done: Record, kind: str = "instance") -> None:
+    """Keep what was applied in the cluster."""
     path = core("configmaps", naming.SYSTEM_NAMESPACE, naming.record(done.name))
     await world.cluster.apply(path, record.to_config_map(done, kind))
 
 
-async def _step(instance: str, step: str, work: Coroutine[Any, Any, str], tell: Tell) -> None:
+async def step(instance: str, name: str, work: Coroutine[Any, Any, str], tell: Tell) -> None:
     """One step, told: every fault leaves with the instance's name on it."""
     started = time.monotonic()
-    tell(Event(instance, step, "started"))
+    tell(Event(instance, name, "started"))
     try:
         detail = await work
     except FleetError as error:
         error.where = error.where or instance
-        tell(Event(instance, step, "failed", time.monotonic() - started, error.what))
+        tell(Event(instance, name, "failed", time.monotonic() - started, error.what))
         raise
-    tell(Event(instance, step, "done", time.monotonic() - started, detail))
+    except asyncio.CancelledError:
+        tell(Event(instance, name, "failed", time.monotonic() - started, "interrupted"))
+        raise
+    tell(Event(instance, name, "done", time.monotonic() - started, detail))
 
 
 def _now() -> str:

@@ -41,7 +41,9 @@ def diff(desired: Desired, observed: Observed, *, refresh: bool = False) -> Diff
     changes = [*_platform(desired, observed, refresh)]
     for name, instance in desired.instances.items():
         changes += _instance(instance, observed.instances.get(name, ObservedInstance(name)), refresh)
-    orphans = sorted(set(observed.instances) - set(desired.instances))
+    orphans = sorted(
+        name for name, each in observed.instances.items() if name not in desired.instances and not _kept(each)
+    )
     return Difference(tuple(changes), tuple(orphans))
 
 
@@ -63,6 +65,11 @@ def _instance(desired: DesiredInstance, observed: ObservedInstance, refresh: boo
             yield Change(desired.name, part, "update", reasons)
         elif reasons := _broken(part, observed) or _asked(refresh and part != "migration"):
             yield Change(desired.name, part, "repair", reasons)
+
+
+def _kept(observed: ObservedInstance) -> bool:
+    """Only its database is left, and that on purpose (`remove-team --keep-database`)."""
+    return observed.record is not None and observed.record.kept and observed.created is None
 
 
 def _asked(refresh: bool) -> tuple[str, ...]:

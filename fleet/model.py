@@ -40,16 +40,14 @@ def _inside(value: str) -> str:
     return value
 
 
-Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+"), AfterValidator(_no_secret_url)]
-GitUrl = Annotated[
-    str,
-    StringConstraints(pattern=r"^(https?|git|ssh)://\S+$|^[^\s@]+@[^\s:]+:\S+$"),
-    AfterValidator(_no_secret_url),
-]
+URL_PATTERN = r"^https?://[^\s/]+[^\s]*$"
+Url = Annotated[str, StringConstraints(pattern=URL_PATTERN), AfterValidator(_no_secret_url)]
+GIT_URL_PATTERN = r"^(https?|git|ssh)://\S+$|^[^\s@:/-][^\s@:/]*@[^\s:]+:\S+$"
+GitUrl = Annotated[str, StringConstraints(pattern=GIT_URL_PATTERN), AfterValidator(_no_secret_url)]
 
 
 class _Value(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
 
 
 class Kubernetes(_Value):
@@ -62,7 +60,7 @@ class Kubernetes(_Value):
 class DatabaseServer(_Value):
     """The PostgreSQL server that all instances share (Cloud SQL in production)."""
 
-    host: str = Field(min_length=1)
+    host: Host
     """Host name or address, as seen from the pods and from where `fleet` runs."""
     port: int = Field(default=5432, ge=1, le=65535)
     """TCP port."""
@@ -100,7 +98,7 @@ class TerraformBackend(_Value):
 class Platform(_Value):
     """What the instances share."""
 
-    domain: str = Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+    domain: str = Field(pattern=DOMAIN_PATTERN, max_length=200)
     """DNS domain of the front, under which each instance gets its URL."""
     urls: Literal["host", "path", "service"] = "host"
     """`host`: https://<instance>.<domain>/. `path`: https://<domain>/<instance>/ (a path is no wall between teams: one
@@ -193,7 +191,7 @@ class GitDags(_Value):
     """Folder of the DAGs inside the repository; empty for its root."""
     interval: int = Field(default=30, ge=1)
     """Seconds between two fetches."""
-    credentials: str | None = None
+    credentials: ObjectName | None = None
     """Name of a Secret in the instance's namespace with `GIT_SYNC_USERNAME` and `GIT_SYNC_PASSWORD`; none for a public
     repository. The team makes it; `fleet` never sees what is in it."""
 
@@ -204,9 +202,9 @@ Dags = Annotated[BakedDags | NoDags | GitDags, Field(discriminator="source")]
 class Access(_Value):
     """Who may sign in, and as what."""
 
-    groups: dict[Role, list[str]] = Field(default_factory=dict)
+    groups: dict[Role, list[NonEmpty]] = Field(default_factory=dict)
     """Keycloak groups per role."""
-    users: dict[Role, list[str]] = Field(default_factory=dict)
+    users: dict[Role, list[NonEmpty]] = Field(default_factory=dict)
     """Keycloak user names per role."""
 
 
@@ -215,7 +213,7 @@ class Defaults(_Value):
 
     size: Name = "small"
     airflow: AirflowVersion = "3.3.2"
-    image: str = Field(default="fleet.local/airflow", min_length=1)
+    image: Image = "fleet.local/airflow"
     """Image without a tag; the tag is the Airflow version. An image with a tag is taken as it is."""
     executor: Executor = "KubernetesExecutor"
     dags: Dags = NoDags(source="none")
@@ -232,7 +230,7 @@ class Deployment(_Value):
     """One of `sizes`."""
     airflow: AirflowVersion | None = None
     """Airflow version."""
-    image: str | None = Field(default=None, min_length=1)
+    image: Image | None = None
     """Image, with or without a tag (see `defaults.image`)."""
     executor: Executor | None = None
     """How tasks run: a pod each, or inside the scheduler."""

@@ -32,10 +32,11 @@ class Record:
     name: str
     parts: Mapping[str, Applied] = field(default_factory=dict)
     providers: tuple[str, ...] = ()  # what Terraform ran with; a stand-in says so
+    kept: bool = False  # the team was removed, its database and its keys were kept
 
     def with_part(self, part: str, inputs: Mapping[str, Any], at: str) -> Record:
         """This record with one part applied anew."""
-        return replace(self, parts={**self.parts, part: Applied(inputs, at)})
+        return replace(self, parts={**self.parts, part: Applied(inputs, at)}, kept=False)
 
 
 def from_config_map(manifest: Mapping[str, Any]) -> Record:
@@ -48,7 +49,7 @@ def from_config_map(manifest: Mapping[str, Any]) -> Record:
     try:
         data = json.loads(manifest["data"][_KEY])
         parts = {part: Applied(value["inputs"], value["at"]) for part, value in data["parts"].items()}
-        return Record(name, parts, tuple(data["providers"]))
+        return Record(name, parts, tuple(data["providers"]), data["kept"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"the ConfigMap {manifest['metadata']['name']} holds no record ({error!r})") from error
 
@@ -58,6 +59,7 @@ def to_config_map(record: Record, kind: str = "instance") -> dict[str, Any]:
     data = {
         "parts": {part: {"inputs": applied.inputs, "at": applied.at} for part, applied in record.parts.items()},
         "providers": record.providers,
+        "kept": record.kept,
     }
     return {
         "apiVersion": "v1",

@@ -21,7 +21,7 @@ import python_terraform
 from python_terraform import IsFlagged
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from fleet import paths
+from fleet import digest, paths
 from fleet.drivers import process, tools
 from fleet.errors import FleetError
 
@@ -186,8 +186,8 @@ async def initialise(stack: str, backend: Mapping[str, Any], env: Mapping[str, s
         **env, "TF_CLI_CONFIG_FILE": str(config) if config else None, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1",
     }  # fmt: skip
     source = paths.asset("terraform")
-    digest = _digest(source, json.dumps(backend, sort_keys=True), str(program), config.read_text() if config else "")
-    root = paths.state_dir() / "terraform" / digest
+    decides = [digest.tree(source), json.dumps(backend, sort_keys=True), str(program), config.read_text() if config else ""]
+    root = paths.state_dir() / "terraform" / hashlib.sha256("\0".join(decides).encode()).hexdigest()[:16]
     ready = Stack(root / "stacks" / stack, program, environment)
     with _exclusive(root.with_suffix(f".{stack}.lock")):
         if not (ready.directory / ".initialised").exists():
@@ -216,13 +216,6 @@ async def _check_version(terraform: _Terraform, env: Mapping[str, str | None]) -
             f"{terraform.terraform_bin_path} is older than 1.11, which made write-only arguments",
             hint="install a newer one",
         )
-
-
-def _digest(folder: Path, *rest: str) -> str:
-    total = hashlib.sha256("\0".join(rest).encode())
-    for path in sorted(folder.rglob("*.tf")):
-        total.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
-    return total.hexdigest()[:16]
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""The commands: take what was typed, call a flow, print its report; all else lies behind them."""

@@ -1,0 +1,109 @@
+"""`fleet plan` and `fleet apply`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fleet.cli import common
+
+if TYPE_CHECKING:
+    from fleet.plan import Plan
+
+Names = Annotated[list[str] | None, typer.Argument(help="Only these instances.", show_default=False)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command("plan")(plan)
+    app.command("apply")(apply)
+
+
+def plan(
+    names: Names = None,
+    inventory: common.InventoryPath = common.DEFAULT_INVENTORY,
+    output: common.OutputOption = "table",
+    refresh: common.Refresh = False,
+) -> None:
+    """Show what `apply` would change, and why. Changes nothing."""
+    from fleet import report
+
+    form = report.output(output)
+    document = common.load(inventory)
+
+    async def work() -> tuple[Plan, dict[str, list[str]]]:
+        sight = await common.look(document)
+        found = find(sight, names or [], refresh)
+        return found, await _resources(found, sight)
+
+    found, resources = common.run(work())
+    if form == "table":
+        typer.echo(report.plan_text(found, resources))
+    else:
+        typer.echo(report.render(report.plan_rows(found, resources), ("instance", "part", "action", "why"), form))
+
+
+def apply(
+    names: Names = None,
+    inventory: common.InventoryPath = common.DEFAULT_INVENTORY,
+    yes: common.Yes = False,
+    refresh: common.Refresh = False,
+) -> None:
+    """Make the world as the inventory says. Run it again to go on where it ended."""
+    sight = common.run(common.look(common.load(inventory)))
+    found = find(sight, names or [], refresh)
+    show(found)
+    if not found.empty:
+        common.confirm("Make these changes?", yes)
+        make(found, sight)
+
+
+def find(sight: common.Sight, names: list[str], refresh: bool = False) -> Plan:
+    """The plan for some instances, or for all."""
+    from fleet.diff import diff
+    from fleet.plan import plan
+
+    only = common.known(names, sight.desired.instances)
+    return plan(diff(sight.desired, sight.observed, refresh=refresh), only)
+
+
+def show(found: Plan) -> None:
+    """Print a plan."""
+    from fleet import report
+
+    typer.echo(report.plan_text(found))
+
+
+def make(found: Plan, sight: common.Sight) -> None:
+    """Carry out a plan and say what came of it.
+
+    Raises:
+        typer.Exit: something failed.
+    """
+    from fleet.apply import apply
+
+    common.finish(common.run(apply(found, sight.desired, sight.observed, sight.world, common.tell)))
+
+
+async def _resources(found: Plan, sight: common.Sight) -> dict[str, list[str]]:
+    """Per changed instance, what Terraform would do: one process each, side by side. A new instance has no state to look at,
+    and looking would make its workspace."""
+    from fleet.apply import PARALLEL
+
+    changed = [change for change in found.changes if change.part == "terraform" and change.action != "create"]
+    room = asyncio.Semaphore(PARALLEL)
+
+    async def lines(name: str) -> list[str]:
+        async with room:
+            stack = await sight.world.open_stack("team")
+            variables = sight.desired.instances[name].parts["terraform"]["variables"]
+            # Write-only arguments are not sent while their version stands, so a plan needs no real secret.
+            blank = {"database_password": "x" * 32, "sso_client_secret": "x" * 32}
+            return [f"{each.action} {each.address}" for each in await stack.plan(name, variables, blank)]
+
+    if changed:
+        await sight.world.open_stack("team")
+    found_lines = await asyncio.gather(*(lines(change.instance) for change in changed))
+    return dict(zip((change.instance for change in changed), found_lines, strict=True))

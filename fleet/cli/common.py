@@ -1,0 +1,153 @@
+"""What several commands share: options, the question before a change, asyncio with clean cancellation."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Collection, Coroutine, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from fleet.errors import ExitCode, FleetError
+
+if TYPE_CHECKING:
+    from fleet.apply import Event, Outcome
+    from fleet.desired import Desired
+    from fleet.drivers.world import World
+    from fleet.inventory import Document
+    from fleet.observe import Observed
+
+T = TypeVar("T")
+
+InventoryPath = Annotated[
+    Path, typer.Option("--inventory", "-f", envvar="FLEET_INVENTORY", help="The inventory.", show_default=True)
+]
+DEFAULT_INVENTORY = Path("tenants.yaml")
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+OutputOption = Annotated[str, typer.Option("--output", "-o", help="table, json or markdown.", metavar="FORMAT")]
+Refresh = Annotated[bool, typer.Option("--refresh", help="Take everything for changed, whatever the records say.")]
+
+
+def say(text: str) -> None:
+    """Talk: to standard error, so that standard output stays data."""
+    typer.echo(text, err=True)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a flow; Ctrl-C and SIGTERM alike cancel it, and it ends its external programs cleanly before this raises.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted.
+    """
+
+    async def cancellable() -> T:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 (asyncio.run made one)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await work
+
+    try:
+        return asyncio.run(cancellable())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+def load(path: Path) -> Document:
+    """The inventory, checked."""
+    from fleet.inventory import load
+
+    return load(path)
+
+
+def desired(document: Document) -> Desired:
+    """What the inventory asks for, with the modules and charts of this fleet; overrides checked."""
+    from fleet import overrides
+    from fleet.desired import build
+    from fleet.digest import contents
+
+    wanted = build(document.inventory, contents())
+    overrides.check(document, wanted)
+    return wanted
+
+
+@dataclass(frozen=True)
+class Sight:
+    """An inventory, what it asks for, and what there is."""
+
+    desired: Desired
+    observed: Observed
+    world: World
+
+
+async def look(document: Document) -> Sight:
+    """Read the world once."""
+    from fleet.drivers.world import World
+    from fleet.observe import observe
+
+    world = World(document.inventory.platform)
+    return Sight(desired(document), await observe(world.cluster), world)
+
+
+def known(names: Sequence[str], there: Collection[str]) -> frozenset[str]:
+    """Names given on the command line, checked.
+
+    Raises:
+        FleetError: one of them is unknown.
+    """
+    for name in names:
+        if name not in there:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, there, 1)
+            hint = f"did you mean `{near[0]}`?" if near else f"there are: {', '.join(there) or 'none'}"
+            raise FleetError(f"there is no instance `{name}`", hint=hint, exit_code=ExitCode.REFUSED)
+    return frozenset(names)
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Go on only if told to.
+
+    Raises:
+        FleetError: nobody can be asked.
+        typer.Exit: the answer was no.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise FleetError(
+            "this changes something, and nobody can be asked", hint="add `--yes`", exit_code=ExitCode.REFUSED
+        )
+    if not typer.confirm(question, err=True):
+        say("nothing was changed")
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+def tell(event: Event) -> None:
+    """One line of progress when a step ends."""
+    if event.state == "started":
+        return
+    mark = typer.style("✓", fg="green") if event.state == "done" else typer.style("✗", fg="red")
+    detail = f"  {event.detail}" if event.detail else ""
+    say(f"{mark} {event.instance:<20} {event.step:<11} {event.seconds:6.1f} s{detail}")
+
+
+def finish(outcomes: list[Outcome]) -> None:
+    """Say what came of it; leave with the fitting status.
+
+    Raises:
+        typer.Exit: something failed.
+    """
+    from fleet.report import error_text
+
+    failed = [outcome for outcome in outcomes if outcome.error]
+    for outcome in failed:
+        assert outcome.error is not None  # noqa: S101 (chosen by it above)
+        say(error_text(outcome.error))
+    if not failed:
+        return
+    say(f"{len(failed)} of {len(outcomes)} failed; `fleet apply` goes on where this ended")
+    raise typer.Exit(ExitCode.FAILED if len(failed) == len(outcomes) else ExitCode.PARTLY_DONE)

@@ -1,0 +1,94 @@
+"""`fleet validate`, `fleet schema`, `fleet status` and `fleet logs`: they look and change nothing."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fleet.cli import common
+from fleet.errors import ExitCode, FleetError
+
+_COLUMNS = ("instance", "state", "version", "url", "database", "age")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command("validate")(validate)
+    app.command("schema")(schema)
+    app.command("status")(status)
+    app.command("logs")(logs)
+
+
+def validate(inventory: common.InventoryPath = common.DEFAULT_INVENTORY) -> None:
+    """Check the inventory; every error at once, each with its line. Needs no cluster."""
+    document = common.load(inventory)
+    wanted = common.desired(document)
+    count = len(wanted.instances)
+    typer.echo(f"{inventory}: {count} instance{'s' * (count != 1)}, no errors")
+
+
+def schema() -> None:
+    """Print the inventory's JSON Schema, for editors and for checks."""
+    import json
+
+    from fleet.inventory.schema import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2))
+
+
+def status(
+    name: Annotated[str | None, typer.Argument(help="Only this instance, with its pods.", show_default=False)] = None,
+    inventory: common.InventoryPath = common.DEFAULT_INVENTORY,
+    output: common.OutputOption = "table",
+) -> None:
+    """Show every instance: state, Airflow version, URL, database, age. Ends with 1 when one is not as it should be."""
+    from fleet import report
+
+    form = report.output(output)
+    document = common.load(inventory)
+
+    async def work() -> tuple[list[report.Row], list[report.Row]]:
+        sight = await common.look(document)
+        rows = report.status_rows(sight.desired, sight.observed, report.now())
+        if name is None:
+            return rows, []
+        common.known([name], [str(row["instance"]) for row in rows])
+        from fleet.pods import pod_rows
+
+        return [row for row in rows if row["instance"] == name], await pod_rows(sight.world.cluster, name, report.now())
+
+    rows, pods = common.run(work())
+    typer.echo(report.render(rows, _COLUMNS, form) if rows else "no instances")
+    if pods and form != "json":
+        typer.echo("\n" + report.render(pods, ("pod", "component", "state", "restarts", "age"), form))
+    if any(not report.is_fine(row) for row in rows):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def logs(
+    name: Annotated[str, typer.Argument(help="Instance.")],
+    component: Annotated[
+        str | None, typer.Option("--component", "-c", help="api-server, scheduler, dag-processor, triggerer or worker.")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on until interrupted.")] = False,
+    tail: Annotated[int, typer.Option("--tail", min=0, help="Lines per pod to begin with.")] = 50,
+    inventory: common.InventoryPath = common.DEFAULT_INVENTORY,
+) -> None:
+    """Print what an instance's pods say, each line with its pod's name before it."""
+    from fleet.pods import log_lines
+
+    document = common.load(inventory)
+    common.known([name], {**document.inventory.instances, **document.inventory.teams})
+
+    async def work() -> int:
+        from fleet.drivers.world import World
+
+        count = 0
+        async for line in log_lines(World(document.inventory.platform).cluster, name, component, tail, follow):
+            typer.echo(line)
+            count += 1
+        return count
+
+    if not common.run(work()) and not follow:
+        raise FleetError(f"no pod of {name} has said anything", hint=f"`fleet status {name}` shows its pods")

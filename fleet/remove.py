@@ -1,0 +1,100 @@
+"""Takes an instance out of the world: takes what it holds, gives nothing when all of it is gone, never asks whether to.
+
+Airflow goes first, the database last: as long as anything fails, what cannot be made again is still there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fleet import keys
+from fleet.apply import Tell, gone, step, write_record
+from fleet.desired import Desired, naming
+from fleet.drivers.kubernetes import core
+from fleet.drivers.world import World
+from fleet.observe import Observed, ObservedInstance
+from fleet.record import Record
+
+_SIGN_ON = "module.instance.module.sso"
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What one instance holds in the world, and so what a removal takes away."""
+
+    name: str
+    observed: ObservedInstance
+    variables: dict[str, Any] | None  # of the stack `team`; None where Terraform never made anything
+
+    def lines(self, keep_database: bool) -> list[str]:
+        """One line per thing that goes, or stays."""
+        database, fate = naming.sql(self.name), "stays" if keep_database else "goes, with everything in it"
+        lines = [
+            f"Helm release {naming.AIRFLOW_RELEASE} and namespace {naming.namespace(self.name)}",
+            f"sign-on client {naming.client_id(self.name)}",
+            f"database {database}: {fate}",
+            f"keys (Secret {naming.keys_secret(self.name)}): {'stay' if keep_database else 'go'}",
+        ]
+        return lines
+
+
+def holding(name: str, desired: Desired, observed: Observed) -> Holding | None:
+    """What ``name`` holds; None where nothing in the world bears its mark. It need not be in the inventory."""
+    found = observed.instances.get(name)
+    if found is None:
+        return None
+    applied = found.record.parts.get("terraform") if found.record else None
+    if applied:
+        return Holding(name, found, dict(applied.inputs["variables"]))
+    # Never recorded: a first run ended within Terraform. What it was to make is what the inventory says.
+    planned = desired.instances.get(name)
+    return Holding(name, found, dict(planned.parts["terraform"]["variables"]) if planned else None)
+
+
+async def remove(holding: Holding, world: World, tell: Tell, *, keep_database: bool) -> None:
+    """Remove it. Running it again goes on where it ended.
+
+    Raises:
+        FleetError: a step failed; the steps after it were not begun.
+    """
+    name = holding.name
+    if holding.observed.created is not None:
+        await step(name, "airflow", _uninstall(world, naming.AIRFLOW_RELEASE, naming.namespace(name)), tell)
+    await step(name, "guardrails", _guardrails(world, name), tell)
+    if holding.variables is not None:
+        await step(name, "terraform", _destroy(world, holding, keep_database), tell)
+    if keep_database:
+        await write_record(world, Record(name, kept=True))
+        return
+    await step(name, "keys", _forget(world, name), tell)
+
+
+async def _uninstall(world: World, release: str, namespace: str) -> str:
+    await world.helm.uninstall(release, namespace)
+    return ""
+
+
+async def _guardrails(world: World, name: str) -> str:
+    await world.helm.uninstall(naming.guardrails_release(name), naming.SYSTEM_NAMESPACE)
+    await gone(world, core("namespaces", name=naming.namespace(name)))
+    return ""
+
+
+async def _destroy(world: World, holding: Holding, keep_database: bool) -> str:
+    stack = await world.open_stack("team")
+    secrets = await keys.ensure(world.cluster, holding.name, used=False)
+    changes = await stack.destroy(
+        holding.name, holding.variables or {},
+        {"database_password": secrets["database-password"], "sso_client_secret": secrets["sso-client-secret"]},
+        targets=(_SIGN_ON,) if keep_database else (),
+    )  # fmt: skip
+    if not keep_database:
+        await stack.delete_workspace(holding.name)
+    return f"{len(changes)} resources"
+
+
+async def _forget(world: World, name: str) -> str:
+    await world.cluster.delete(core("secrets", naming.SYSTEM_NAMESPACE, naming.keys_secret(name)))
+    await world.cluster.delete(core("configmaps", naming.SYSTEM_NAMESPACE, naming.record(name)))
+    return ""
