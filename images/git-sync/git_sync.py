@@ -48,7 +48,7 @@ class Settings:
         return cls(
             repository=repository,
             ref=env.get("GITSYNC_REF", "HEAD"),
-            root=Path(env.get("GITSYNC_ROOT", "/tmp/git")),
+            root=Path(env.get("GITSYNC_ROOT", "/git")),
             link=env.get("GITSYNC_LINK", name),
             depth=int(env.get("GITSYNC_DEPTH", "1")),
             period=seconds(env.get("GITSYNC_PERIOD", "10s")),

@@ -56,11 +56,12 @@ def run(
     host = root.parent / "host"
     host.mkdir(exist_ok=True)
     settings = _host_files(host, suite)
-    command = ["nice", "unshare", "--mount", "--pid", "--fork", "--kill-child", "/bin/sh", "-c", _INSIDE, "sh"]
+    # The step ends with this process, even when that is killed.
+    command = ["nice", "setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child"]
     arguments = [str(root), str(host), str(context or ""), context_at, script]
     with log.open("a") as output:
         done = subprocess.run(
-            [*command, *arguments],
+            [*command, "/bin/sh", "-c", _INSIDE, "sh", *arguments],
             env={"PATH": _PATH, "HOME": "/root", **settings, **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -69,12 +69,12 @@ def _instructions(text: str) -> list[Instruction]:
     start = 0
     for number, raw in enumerate(text.splitlines(), 1):
         line = raw.strip()
-        if line.startswith("#") or (not line and not parts):
+        if not line or line.startswith("#"):
             continue
         start = start if parts else number
         parts.append(line.removesuffix("\\").strip())
         if not line.endswith("\\"):
-            name, _, value = " ".join(part for part in parts if part).partition(" ")
+            name, _, value = " ".join(parts).partition(" ")
             found.append(Instruction(name.upper(), value.strip(), start))
             parts = []
     return found
