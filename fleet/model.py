@@ -21,11 +21,27 @@ NAME_PATTERN = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, min_length=1, max_length=NAME_MAX)]
 
 # Kubernetes' resource.Quantity, without exponents: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
-Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")]
+QUANTITY_PATTERN = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
+Quantity = Annotated[str, StringConstraints(pattern=QUANTITY_PATTERN)]
 # Airflow 3 only: the charts know no other.
-AirflowVersion = Annotated[str, StringConstraints(pattern=r"^3\.[0-9]+\.[0-9]+$")]
-LabelKey = Annotated[str, StringConstraints(pattern=r"^([a-z0-9.-]+/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")]
-LabelValue = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")]
+AIRFLOW_PATTERN = r"^3\.[0-9]+\.[0-9]+$"
+AirflowVersion = Annotated[str, StringConstraints(pattern=AIRFLOW_PATTERN)]
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
+LABEL_KEY_PATTERN = r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+LabelKey = Annotated[str, StringConstraints(pattern=LABEL_KEY_PATTERN)]
+LABEL_VALUE_PATTERN = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
+LabelValue = Annotated[str, StringConstraints(pattern=LABEL_VALUE_PATTERN)]
+# A server's address: a host name, IPv4, or IPv6 without brackets.
+HOST_PATTERN = r"^[A-Za-z0-9:]([-A-Za-z0-9.:]{0,251}[A-Za-z0-9])?$"
+Host = Annotated[str, StringConstraints(pattern=HOST_PATTERN)]
+DOMAIN_PATTERN = r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\.)*[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+# https://github.com/distribution/reference: name, tag, digest
+IMAGE_PATTERN = r"^[a-z0-9]([-a-z0-9._:/]*[a-z0-9])?(:[A-Za-z0-9_][-A-Za-z0-9_.]{0,127})?(@sha256:[0-9a-f]{64})?$"
+Image = Annotated[str, StringConstraints(pattern=IMAGE_PATTERN)]
+# A Kubernetes object's name (RFC 1123 subdomain).
+OBJECT_PATTERN = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
+ObjectName = Annotated[str, StringConstraints(pattern=OBJECT_PATTERN)]
+NonEmpty = Annotated[str, StringConstraints(min_length=1)]
 
 
 def _no_secret_url(value: str) -> str:

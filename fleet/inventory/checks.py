@@ -1,0 +1,100 @@
+"""Meaning: takes plain data (of whatever form), gives problems with what its names refer to and collide with, never types it.
+
+It works on plain data so that one misspelt key does not hide a wrong size further down: all errors come at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fleet.inventory import names
+from fleet.inventory.document import Keys
+from fleet.inventory.problems import Problem
+from fleet.model import DEFAULT_SIZES
+
+
+def check(data: dict[str, Any]) -> Iterator[Problem]:
+    """Everything that is wrong though its form is right."""
+    yield from names.check(_mapping(data, "teams"), _mapping(data, "instances"), _platform(data))
+    yield from _sizes(data)
+    yield from _waves(data)
+    yield from _labels(data)
+    yield from _not_yet(data)
+
+
+def _sizes(data: dict[str, Any]) -> Iterator[Problem]:
+    known = [*DEFAULT_SIZES, *_mapping(data, "sizes")]
+    users: list[tuple[Keys, Any]] = [(("defaults",), data.get("defaults"))]
+    users += [(keys, entry) for keys, entry in _entries(data)]
+    for keys, entry in users:
+        size = _get(entry, "size")
+        if isinstance(size, str) and size not in known:
+            hint = f"there are {', '.join(known)}"
+            yield Problem(f"there is no size `{size}`", (*keys, "size"), hint=hint, given=size, among=known)
+
+
+def _waves(data: dict[str, Any]) -> Iterator[Problem]:
+    teams, seen, names_seen = _mapping(data, "teams"), dict[str, int](), dict[str, int]()
+    for number, wave in enumerate(_list(data.get("waves"))):
+        name = _get(wave, "name")
+        if isinstance(name, str) and names_seen.setdefault(name, number) != number:
+            yield Problem(f"there is already a wave `{name}`", ("waves", number, "name"), hint="rename one of the two")
+        for index, team in enumerate(_list(_get(wave, "teams"))):
+            keys: Keys = ("waves", number, "teams", index)
+            if not isinstance(team, str):
+                continue
+            if team not in teams:
+                yield Problem(f"there is no team `{team}`", keys, hint="or remove it here", given=team, among=teams)
+            elif team in seen:
+                other = f"`waves[{seen[team]}]`" if seen[team] != number else "this wave"
+                yield Problem(f"the team `{team}` is already in {other}", keys, hint="a team is in one wave only")
+            seen.setdefault(team, number)
+
+
+# Namespaces carry an entry's labels: with these keys a team could lift its own guardrails, or fleet would lose its marks.
+_OWNED = ("kubernetes.io", "k8s.io", "helm.sh", "fleet")
+
+
+def _labels(data: dict[str, Any]) -> Iterator[Problem]:
+    for keys, entry in _entries(data):
+        for label in _mapping(entry, "labels"):
+            domain = label.partition("/")[0] if "/" in label else ""
+            if any(domain == owned or domain.endswith("." + owned) for owned in _OWNED):
+                hint = "use a prefix of your own, such as `example.com/`"
+                yield Problem(f"labels of `{domain}/` are the platform's", (*keys, "labels", label), hint=hint)
+
+
+def _not_yet(data: dict[str, Any]) -> Iterator[Problem]:
+    if _get(_platform(data), "cloud") == "gcp":
+        yield Problem("`gcp` is not yet built", ("platform", "cloud"), hint="write `none`")
+    if _get(_get(_platform(data), "database"), "isolation") == "schema":
+        hint = "write `database`, or leave it out"
+        yield Problem("`schema` is not yet built", ("platform", "database", "isolation"), hint=hint)
+    for team, entry in _mapping(data, "teams").items():
+        if _get(entry, "instance") is not None:
+            hint = "remove the key: the team then has an instance of its own"
+            yield Problem("lanes on a shared instance are not yet built", ("teams", team, "instance"), hint=hint)
+
+
+def _entries(data: dict[str, Any]) -> Iterator[tuple[Keys, Any]]:
+    for kind in ("teams", "instances"):
+        for name, entry in _mapping(data, kind).items():
+            yield (kind, name), entry
+
+
+def _platform(data: dict[str, Any]) -> dict[str, Any]:
+    return _mapping(data, "platform")
+
+
+def _mapping(data: Any, key: str) -> dict[str, Any]:
+    value = _get(data, key)
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _get(data: Any, key: str) -> Any:
+    return data.get(key) if isinstance(data, dict) else None
