@@ -1,20 +1,47 @@
-# Every target of the project. `make help` prints this table from the comments behind `##`.
+# Every target of the project; `make help` prints them from the comments behind `##`.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 PYTHON ?= python3
-VENV := .venv
-BIN := $(VENV)/bin
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
 
 .PHONY: help
 help: ## say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: venv
-venv: $(VENV)/.done ## the Python environment, with fleet installed from this checkout
+.PHONY: demo
+demo: .venv/.done ## set everything up, add two teams, run a DAG in each, show the fleet; leaves it running
+	PATH="$(CURDIR)/$(BIN):$$PATH" sandbox/demo.sh
 
-$(VENV)/.done: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
+.PHONY: test
+test: lint sandbox-up ## everything: linters, then all four layers of tests, on a sandbox that is up (built if need be)
+	$(PYTEST) tests/unit tests/golden tests/integration tests/e2e
+
+.PHONY: unit
+unit: .venv/.done ## the tests that need nothing but Python: seconds
+	$(PYTEST) tests/unit tests/golden
+
+.PHONY: lint
+lint: .venv/.done ## ruff, mypy, import layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: sandbox-up
+sandbox-up: .venv/.done ## start the sandbox; the first time, build it
+	$(BIN)/fleet sandbox up
+
+.PHONY: sandbox-down
+sandbox-down: .venv/.done ## stop the sandbox and remove what it put on the machine; its data stays
+	$(BIN)/fleet sandbox down
+
+.PHONY: venv
+venv: .venv/.done ## the Python environment in .venv, with fleet installed from this checkout
+
+.venv/.done: pyproject.toml
+	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade 'pip==26.0'
 	$(BIN)/python -m pip install --quiet --editable . --group dev
 	touch $@

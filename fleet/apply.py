@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from fleet import keys, paths, record
-from fleet.desired import Desired, DesiredInstance, migration, naming
+from fleet.desired import Desired, DesiredInstance, naming
 from fleet.diff import PLATFORM
 from fleet.drivers.kubernetes import core, group
 from fleet.drivers.world import World
@@ -159,13 +159,14 @@ class _Work:
         return ""
 
     async def _make_migration(self, inputs: dict[str, Any]) -> str:
-        namespace, name = self._desired.namespace, migration.job_name(inputs)
+        job = dict(self._desired.migration_job)
+        namespace, name = self._desired.namespace, job["metadata"]["name"]
         path = group("batch/v1", "jobs", namespace, name)
         found = await self._world.cluster.get(path)
         if found and found.get("status", {}).get("failed"):
             await self._world.cluster.delete(path)
             await gone(self._world, path)
-        await self._world.cluster.create(group("batch/v1", "jobs", namespace), migration.job(namespace, inputs))
+        await self._world.cluster.create(group("batch/v1", "jobs", namespace), job)
         await wait_for_job(self._world.cluster, namespace, name)
         return str(inputs["image"])
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from fleet.desired import PARTS, Desired, DesiredInstance, Part, secrets
+from fleet.errors import ExitCode, FleetError
 from fleet.observe import Observed, ObservedInstance
 
 PLATFORM = "platform"  # stands for the platform where an instance's name would stand
@@ -45,6 +46,28 @@ def diff(desired: Desired, observed: Observed, *, refresh: bool = False) -> Diff
         name for name, each in observed.instances.items() if name not in desired.instances and not _kept(each)
     )
     return Difference(tuple(changes), tuple(orphans))
+
+
+def refuse_downgrades(desired: Desired, observed: Observed) -> None:
+    """An older Airflow cannot read a database that a newer one has migrated.
+
+    Raises:
+        FleetError: some instance is to go back to an older version.
+    """
+    for name, instance in desired.instances.items():
+        record = observed.instances.get(name, ObservedInstance(name)).record
+        applied = record.parts.get("migration") if record else None
+        if applied and _numbers(instance.version) < _numbers(applied.inputs["version"]):
+            raise FleetError(
+                f"Airflow {applied.inputs['version']} → {instance.version} is a downgrade; the database is migrated already",
+                where=name,
+                hint="put the newer version back into the inventory",
+                exit_code=ExitCode.REFUSED,
+            )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
 
 
 def _platform(desired: Desired, observed: Observed, refresh: bool) -> Iterator[Change]:

@@ -48,9 +48,12 @@ def plan_text(plan: Plan, resources: Mapping[str, Sequence[str]] | None = None) 
     if plan.empty:
         lines.append("nothing to do: everything is as the inventory says")
     else:
-        count = len(plan.instances)
-        lines.append(f"{len(plan.changes)} changes, {count} instance{'s' * (count != 1)}")
+        lines.append(f"{_count(len(plan.changes), 'change')}, {_count(len(plan.instances), 'instance')}")
     return "\n".join(lines)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def status_rows(desired: Desired, observed: Observed, now: datetime) -> list[Row]:

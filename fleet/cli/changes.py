@@ -61,11 +61,16 @@ def apply(
 
 
 def find(sight: common.Sight, names: list[str], refresh: bool = False) -> Plan:
-    """The plan for some instances, or for all."""
-    from fleet.diff import diff
+    """The plan for some instances, or for all.
+
+    Raises:
+        FleetError: an instance is unknown, or is to go back to an older Airflow.
+    """
+    from fleet.diff import diff, refuse_downgrades
     from fleet.plan import plan
 
     only = common.known(names, sight.desired.instances)
+    refuse_downgrades(sight.desired, sight.observed)
     return plan(diff(sight.desired, sight.observed, refresh=refresh), only)
 
 

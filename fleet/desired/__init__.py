@@ -40,6 +40,7 @@ class DesiredInstance:
     version: str
     database: str
     suspended: bool
+    migration_job: Mapping[str, Any]
     parts: Mapping[Part, Mapping[str, Any]]
 
 
@@ -73,11 +74,12 @@ def _instance(inventory: Inventory, instance: Resolved, contents: Contents) -> D
         version=instance.version,
         database=naming.sql(instance.name),
         suspended=instance.suspended,
+        migration_job=migration.job(platform, instance),
         parts={
             "terraform": {"modules": contents.team_stack, "variables": stacks.team(platform, instance)},
             "guardrails": {"chart": contents.guardrails_chart, "values": guardrails.values(platform, instance)},
             "secrets": secrets.inputs(platform, instance),
-            "migration": migration.inputs(instance),
+            "migration": migration.inputs(platform, instance),
             "airflow": {"chart": contents.airflow_chart, "values": airflow.values(platform, instance)},
         },
     )

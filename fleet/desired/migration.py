@@ -3,52 +3,51 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import json
 from typing import Any
 
 from fleet.desired import airflow, naming, secrets
 from fleet.desired.resolve import Resolved
+from fleet.model import Platform
 
 _DAY_SECONDS = 24 * 3600
 
 
-def inputs(instance: Resolved) -> dict[str, Any]:
-    """All that decides the migration. Memory as the scheduler's: both load all of Airflow."""
+def inputs(platform: Platform, instance: Resolved) -> dict[str, Any]:
+    """All that makes a migration necessary: another image, or another database."""
+    server = platform.database
     return {
         "image": instance.image,
-        "resources": airflow.resources(instance.size.scheduler),
-        "labels": {naming.INSTANCE_LABEL: instance.name, **instance.labels},
+        "version": instance.version,
+        "database": f"{server.host}:{server.port}/{naming.sql(instance.name)}",
     }
 
 
-def job_name(inputs: Mapping[str, Any]) -> str:
-    """One Job per image: what ran once is not run again."""
-    return "airflow-migrate-" + hashlib.sha256(inputs["image"].encode()).hexdigest()[:10]
-
-
-def job(namespace: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+def job(platform: Platform, instance: Resolved) -> dict[str, Any]:
     """The Job. `airflow db migrate` migrates the auth manager's tables as well, so it must know the manager."""
     # The labels by which the guardrails' network policies let it to the database.
-    labels = {
-        "tier": "airflow",
-        "release": naming.AIRFLOW_RELEASE,
-        "component": "run-airflow-migrations",
-        **inputs["labels"],
-    }
+    own = {"tier": "airflow", "release": naming.AIRFLOW_RELEASE, "component": "run-airflow-migrations"}
+    labels = {**own, naming.INSTANCE_LABEL: instance.name, **instance.labels}
+    # One Job per image and database: what ran once is not run again.
+    digest = hashlib.sha256(json.dumps(inputs(platform, instance), sort_keys=True).encode()).hexdigest()
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {"name": job_name(inputs), "namespace": namespace, "labels": labels},
+        "metadata": {
+            "name": f"airflow-migrate-{digest[:10]}",
+            "namespace": naming.namespace(instance.name),
+            "labels": labels,
+        },
         "spec": {
             "backoffLimit": 2,
             "activeDeadlineSeconds": 900,
             "ttlSecondsAfterFinished": _DAY_SECONDS,
-            "template": {"metadata": {"labels": labels}, "spec": _pod(inputs)},
+            "template": {"metadata": {"labels": labels}, "spec": _pod(instance)},
         },
     }
 
 
-def _pod(inputs: Mapping[str, Any]) -> dict[str, Any]:
+def _pod(instance: Resolved) -> dict[str, Any]:
     return {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
@@ -60,11 +59,11 @@ def _pod(inputs: Mapping[str, Any]) -> dict[str, Any]:
         "containers": [
             {
                 "name": "migrate",
-                "image": inputs["image"],
+                "image": instance.image,
                 "imagePullPolicy": "IfNotPresent",
                 "args": ["airflow", "db", "migrate"],
                 "env": _environment(),
-                "resources": inputs["resources"],
+                "resources": airflow.resources(instance.size.scheduler),  # both load all of Airflow
                 "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
                 "volumeMounts": [
                     {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 (the container's own)

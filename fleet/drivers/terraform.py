@@ -186,7 +186,12 @@ async def initialise(stack: str, backend: Mapping[str, Any], env: Mapping[str, s
         **env, "TF_CLI_CONFIG_FILE": str(config) if config else None, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1",
     }  # fmt: skip
     source = paths.asset("terraform")
-    decides = [digest.tree(source), json.dumps(backend, sort_keys=True), str(program), config.read_text() if config else ""]
+    decides = [
+        digest.tree(source),
+        json.dumps(backend, sort_keys=True),
+        str(program),
+        config.read_text() if config else "",
+    ]
     root = paths.state_dir() / "terraform" / hashlib.sha256("\0".join(decides).encode()).hexdigest()[:16]
     ready = Stack(root / "stacks" / stack, program, environment)
     with _exclusive(root.with_suffix(f".{stack}.lock")):
