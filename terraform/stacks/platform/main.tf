@@ -9,7 +9,8 @@ provider "postgresql" {
 }
 
 provider "keycloak" {
-  url = var.sso.url
+  url            = var.sso.url
+  client_timeout = 60
 }
 
 resource "keycloak_realm" "this" {

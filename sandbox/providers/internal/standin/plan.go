@@ -104,6 +104,9 @@ func (p planner) complete(block *tfprotov5.SchemaBlock, state, read Values) Valu
 		if !reported {
 			value = state[nested.TypeName]
 		}
+		if value == nil { // Terraform knows no null block
+			value = []any{}
+		}
 		out[nested.TypeName] = value
 	}
 	return out

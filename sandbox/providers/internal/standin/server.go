@@ -177,7 +177,7 @@ func imported[C any](k kind[C], in *tfprotov5.ImportResourceStateRequest) ([]*tf
 	if err != nil {
 		return nil, err
 	}
-	state, err := encode(values, k.typ)
+	state, err := encode(k.complete(k.block, values, nil), k.typ)
 	return []*tfprotov5.ImportedResource{{TypeName: in.TypeName, State: state}}, err
 }
 
