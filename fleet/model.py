@@ -233,7 +233,7 @@ class Defaults(_Value):
     """Image without a tag; the tag is the Airflow version. An image with a tag is taken as it is."""
     executor: Executor = "KubernetesExecutor"
     dags: Dags = NoDags(source="none")
-    git_sync_image: str = Field(default="fleet.local/git-sync:v4.4.2", min_length=1)
+    git_sync_image: str = Field(default="fleet.local/git-sync:v4-standin", min_length=1)
     """Image of git-sync, with a tag, for `dags.source: git`."""
 
 

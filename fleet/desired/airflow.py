@@ -124,7 +124,6 @@ def webserver_config(platform: Platform, instance: Resolved) -> str:
     rendered: str = _template().render(
         issuer=f"{platform.sso.url.rstrip('/')}/realms/{platform.sso.realm}",
         client_id=naming.client_id(instance.name),
-        base_url=naming.url(platform, instance.name),
     )
     return rendered
 

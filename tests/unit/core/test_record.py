@@ -1,0 +1,37 @@
+"""Records survive the way through a ConfigMap; broken ones are refused."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleet.record import Applied, Record, from_config_map, to_config_map
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda each: st.lists(each, max_size=3) | st.dictionaries(st.text(), each, max_size=3),
+    max_leaves=8,
+)
+inputs = st.dictionaries(st.text(), json_values, max_size=4)
+records = st.builds(
+    Record,
+    st.just("marketing"),
+    st.dictionaries(st.sampled_from(["terraform", "airflow"]), st.builds(Applied, inputs, st.text())),
+    st.lists(st.text(), max_size=3).map(tuple),
+    st.booleans(),
+)
+
+
+@given(records)
+def test_there_and_back(record: Record) -> None:
+    assert from_config_map(to_config_map(record)) == record
+
+
+@pytest.mark.parametrize(
+    "data", [{}, {"applied.json": ""}, {"applied.json": "[]"}, {"applied.json": '{"parts": 1}'}, None]
+)
+def test_an_edited_record_is_refused(data: object) -> None:
+    manifest = {**to_config_map(Record("marketing")), "data": data}
+    with pytest.raises(ValueError, match="applied-marketing holds no record"):
+        from_config_map(manifest)
