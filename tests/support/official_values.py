@@ -29,10 +29,7 @@ def violations(values: dict[str, Any]) -> list[str]:
     the official schema leaves the object open (its top level above all, where a misspelt key passes silently).
     """
     found = sorted(_strict().iter_errors(values), key=lambda error: list(map(str, error.absolute_path)))
-    return [
-        f"{error.json_path.removeprefix('$').removeprefix('.') or '(top)'}: {error.message}"
-        for error in found
-    ]
+    return [f"{error.json_path.removeprefix('$').removeprefix('.') or '(top)'}: {error.message}" for error in found]
 
 
 @cache

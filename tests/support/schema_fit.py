@@ -47,9 +47,7 @@ class _Comparison:
         free, theirs = narrow.get("additionalProperties"), wide.get("additionalProperties")
         if isinstance(free, dict):
             found += (
-                self.at(f"{path}.*", free, theirs)
-                if isinstance(theirs, dict)
-                else [f"{path}.*: not free officially"]
+                self.at(f"{path}.*", free, theirs) if isinstance(theirs, dict) else [f"{path}.*: not free officially"]
             )
         return found
 

@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from fleet.paths import asset
@@ -89,8 +87,11 @@ def test_the_defaults_are_official_values() -> None:
 
 
 DEFAULTS = load("airflow", "values.yaml")
-# Objects with free keys by nature: labels, annotations, airflow.cfg.
+OURS = Draft7Validator(load("airflow", "values.schema.json"))
+# Objects with free keys by nature: labels, annotations, airflow.cfg, amounts of resources.
 FREE = {
+    "requests",
+    "limits",
     "labels",
     "podAnnotations",
     "annotations",
@@ -102,22 +103,21 @@ FREE = {
 CLOSED = [path for path in paths(DEFAULTS) if not FREE & set(path)]
 
 
-@pytest.mark.parametrize("check", ["official", "ours"])
-@given(path=st.sampled_from(CLOSED), key=st.from_regex(r"[a-z]{12}", fullmatch=True))
-def test_an_unknown_key_is_refused_wherever_it_stands(check: str, path: tuple[str, ...], key: str) -> None:
+@pytest.mark.parametrize("path", CLOSED, ids=".".join)
+def test_an_unknown_key_is_refused_wherever_it_stands(path: tuple[str, ...]) -> None:
     values = copy.deepcopy(DEFAULTS)
     target = values
     for step in path:
         target = target[step]
-    target[key] = "x"
-    if check == "official":
-        assert any(f"'{key}'" in line for line in violations(values))
-    else:
-        assert not Draft7Validator(load("airflow", "values.schema.json")).is_valid(values)
+    target["misspelt"] = "x"
+    assert any("'misspelt'" in line for line in violations(values))
+    assert not OURS.is_valid(values)
 
 
 def test_a_violation_names_its_place() -> None:
-    found = violations({"scheduler": {"replica": 2}, "executors": "LocalExecutor", "env": [{"name": "A", "value": 1}]})
+    found = violations(
+        {"scheduler": {"replica": 2}, "executors": "LocalExecutor", "env": [{"name": "A", "value": 1}]}
+    )
     assert [line.split(":")[0] for line in found] == ["(top)", "env[0].value", "scheduler"]
 
 
