@@ -11,7 +11,7 @@ import typer
 from fleet.errors import ExitCode, FleetError
 
 if TYPE_CHECKING:
-    from fleet.sandbox.status import PartStatus
+    from fleet.sandbox.state import PartStatus
 
 app = typer.Typer(help="A whole platform on this machine: Kubernetes, PostgreSQL, Keycloak.", no_args_is_help=True)
 

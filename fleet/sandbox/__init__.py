@@ -21,7 +21,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fleet.sandbox.status import PartStatus
+    from fleet.sandbox.state import PartStatus
 
 
 def up(simulated_nodes: int | None = None, simulated_only: bool = False) -> None:
@@ -48,9 +48,9 @@ def down(purge: bool = False) -> None:
 
 def status() -> list[PartStatus]:
     """One row for each part that the sandbox consists of, running or not; empty before the first ``up``."""
-    from fleet.sandbox import status as module
+    from fleet.sandbox import state
 
-    return module.rows()
+    return state.rows()
 
 
 def environment() -> dict[str, str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from dataclasses import dataclass
+from queue import SimpleQueue
 
-from fleet.errors import FleetError
+from fleet.errors import FleetError, FleetErrors
 
 
 @dataclass(frozen=True)
@@ -20,34 +21,35 @@ class Task:
     heavy: bool = False
 
 
+_End = tuple[Task, BaseException | None]
+
+
 def run_all(tasks: Sequence[Task], heavy_slots: int = 2) -> None:
     """Run every task once, as early as what it needs allows.
 
-    After a failure nothing new begins; what is under way is waited for, and then the first failure is raised.
+    What leans on a failed task is left out; everything else still runs, and then the failures are raised.
 
     Raises:
-        FleetError: a task needs one that does not exist, or tasks need each other in a circle.
-        Exception: whatever the first failing task raised.
+        FleetError: a task needs one that does not exist, or tasks need each other in a circle, or one failed so.
+        FleetErrors: several failed so.
+        Exception: whatever else a task raised.
     """
-    order(tasks)
-    slots = threading.Semaphore(heavy_slots)
-    waiting, done, running = list(tasks), set[str](), dict[Future[None], Task]()
-    failure: BaseException | None = None
-    with ThreadPoolExecutor(max_workers=max(1, len(tasks))) as pool:
-        try:
-            while running or (waiting and failure is None):
-                if failure is None:
-                    ready = [task for task in waiting if done.issuperset(task.needs)]
-                    waiting = [task for task in waiting if task not in ready]
-                    running |= {pool.submit(_run, task, slots): task for task in ready}
-                finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    done.add(running.pop(future).name)
-                    failure = failure or future.exception()
-        finally:
-            pool.shutdown(cancel_futures=True)
-    if failure is not None:
-        raise failure
+    waiting, done, failures = order(tasks), set[str](), list[BaseException]()
+    slots, ended = threading.Semaphore(heavy_slots), SimpleQueue[_End]()
+    running = 0
+    while True:
+        ready = [task for task in waiting if done.issuperset(task.needs)]
+        waiting = [task for task in waiting if task not in ready]
+        for task in ready:
+            # Daemons: an interrupted program ends at once, and what it has started goes on by itself.
+            threading.Thread(target=_run, args=(task, slots, ended), name=task.name, daemon=True).start()
+        running += len(ready)
+        if not running:
+            return _raise(failures)
+        task, error = ended.get()
+        running -= 1
+        failures += [error] if error else []
+        done |= set() if error else {task.name}
 
 
 def order(tasks: Sequence[Task]) -> list[Task]:
@@ -64,8 +66,19 @@ def order(tasks: Sequence[Task]) -> list[Task]:
     return list(placed.values())
 
 
-def _run(task: Task, slots: threading.Semaphore) -> None:
-    if not task.heavy:
-        return task.run()
-    with slots:
-        return task.run()
+def _raise(failures: list[BaseException]) -> None:
+    said = [failure for failure in failures if isinstance(failure, FleetError)]
+    if len(said) > 1 and len(said) == len(failures):
+        raise FleetErrors(said)
+    if failures:
+        raise next((failure for failure in failures if not isinstance(failure, FleetError)), failures[0])
+
+
+def _run(task: Task, slots: threading.Semaphore, ended: SimpleQueue[_End]) -> None:
+    try:
+        with slots if task.heavy else nullcontext():
+            task.run()
+    except BaseException as error:  # whatever it is, the one who waits must hear of it
+        ended.put((task, error))
+    else:
+        ended.put((task, None))

@@ -134,6 +134,7 @@ class Layout:
             "PGPORT": str(POSTGRES_PORT),
             "KEYCLOAK_URL": self.keycloak_url,
             "FLEET_SANDBOX_GIT": f"git://{self.address}:{GIT_PORT}",
+            "FLEET_SANDBOX_GIT_ROOT": str(self.git),
         }
         if self.terraformrc.is_file():
             values["TF_CLI_CONFIG_FILE"] = str(self.terraformrc)

@@ -86,8 +86,7 @@ def _create(site: Site, folder: Path) -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     run(
         str(folder / "initdb"), f"--pgdata={fresh}", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8",
-        "--auth=scram-sha-256", "--pwfile=/dev/stdin",
-        stdin=site.password("postgres-superuser"), user=_user(), cwd="/",
+        "--auth=trust", user=_user(), cwd="/",
     )  # fmt: skip
     _bootstrap(site, folder, fresh)
     fresh.rename(home / "data")
@@ -97,6 +96,7 @@ def _bootstrap(site: Site, folder: Path, data: Path) -> None:
     # The single-user server needs no client program, no running server and no password on a command line.
     statements = config.render(
         "postgres-bootstrap.sql",
+        superuser_password=site.password("postgres-superuser"),
         admin={"name": DATABASE_ADMIN, "password": site.password("postgres-admin")},
         owners=[{"name": owner, "password": _owner_password(site, owner)} for owner in OWNERS],
     )
