@@ -38,6 +38,8 @@ def scalar(text: str) -> str | int | float | bool | None:
     Raises:
         Ambiguous: it depends on the reader.
     """
+    if text and text[0] not in _IMPLICIT:  # nearly all text ends here
+        return text
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):

@@ -13,6 +13,7 @@ MAX_BYTES = 4 * 1024 * 1024
 
 # YAML's c-printable, less what not all readers and editors count as the same line: https://yaml.org/spec/1.2.2/#51-character-set
 _STRANGE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]|\r(?!\n)")
+BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
