@@ -24,7 +24,7 @@ def load() -> ModuleType:
 
 rules = load()
 OPEN = (
-    "/api/v2/monitor/health", "/api/v2/auth/login", "/auth/", "/auth/login/", "/auth/login/keycloak",
+    "/api/v2/monitor/health", "/api/v2/auth/login", "/api/v2/auth/logout", "/auth/", "/auth/login/", "/auth/login/keycloak",
     "/auth/oauth-authorized/keycloak", "/auth/logout", "/auth/static/appbuilder/css/x.css",
 )  # fmt: skip
 CLOSED = (

@@ -8,7 +8,7 @@ from typing import Any
 HEALTH = "/api/v2/monitor/health"
 # The way to sign in: Airflow's redirect, FAB's login and callback, its index (which turns FAB's session into
 # Airflow's token), and the style sheets of the login page.
-SIGN_ON = ("/api/v2/auth/login", "/auth", "/auth/login", "/auth/logout")
+SIGN_ON = ("/api/v2/auth/login", "/api/v2/auth/logout", "/auth", "/auth/login", "/auth/logout")
 SIGN_ON_BELOW = ("/auth/login/", "/auth/oauth-authorized/", "/auth/static/")
 # The workers' API asks for a token of its own everywhere but here.
 WORKERS = "/execution/"
