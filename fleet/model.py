@@ -122,9 +122,13 @@ class Platform(_Value):
     cloud: Literal["none", "gcp"] = "none"
     """`none`: the server and Keycloak are already there. `gcp`: Google Cloud (not yet built)."""
     kubernetes: Kubernetes
+    """The cluster that all instances share."""
     database: DatabaseServer
+    """The PostgreSQL server that all instances share."""
     sso: SignOn
+    """The Keycloak realm that all instances share."""
     terraform: TerraformBackend = TerraformBackend()
+    """Where Terraform keeps its states."""
 
 
 class Resources(_Value):
@@ -151,9 +155,13 @@ class Size(_Value):
     """A named set of resources, chosen per team by `size`."""
 
     api_server: Resources
+    """The API server, which also serves the user interface."""
     scheduler: Resources
+    """The scheduler; with LocalExecutor the tasks run in it as well."""
     dag_processor: Resources
+    """The DAG processor, which parses the DAGs."""
     triggerer: Resources
+    """The triggerer, which waits for deferred tasks."""
     worker: Resources
     """Each task's pod (KubernetesExecutor)."""
     parallelism: int = Field(ge=1)
@@ -161,6 +169,7 @@ class Size(_Value):
     connections: int = Field(ge=5)
     """CONNECTION LIMIT of the database role."""
     quota: Quota
+    """What the instance's namespace may use in all."""
 
 
 def _size(cpu: int, memory: int, workers: int, connections: int) -> Size:
@@ -187,18 +196,21 @@ class BakedDags(_Value):
     """DAGs that are part of the image."""
 
     source: Literal["baked"]
+    """The DAGs are in the image."""
 
 
 class NoDags(_Value):
     """No DAGs yet."""
 
     source: Literal["none"]
+    """There are none."""
 
 
 class GitDags(_Value):
     """DAGs that git-sync fetches."""
 
     source: Literal["git"]
+    """The DAGs are in a git repository."""
     repository: GitUrl
     """Address of the repository, without a password in it."""
     ref: str = Field(default="main", min_length=1)
@@ -228,12 +240,16 @@ class Defaults(_Value):
     """What a team gets where it says nothing."""
 
     size: Name = "small"
+    """One of `sizes`, or the built-in `small`, `medium`, `large`."""
     airflow: AirflowVersion = "3.3.2"
+    """Airflow version."""
     image: Image = "fleet.local/airflow"
     """Image without a tag; the tag is the Airflow version. An image with a tag is taken as it is."""
     executor: Executor = "KubernetesExecutor"
+    """How tasks run: a pod each, or inside the scheduler."""
     dags: Dags = NoDags(source="none")
-    git_sync_image: str = Field(default="fleet.local/git-sync:v4-standin", min_length=1)
+    """Where the DAGs come from."""
+    git_sync_image: Image = "fleet.local/git-sync:v4-standin"
     """Image of git-sync, with a tag, for `dags.source: git`."""
 
 
@@ -243,7 +259,7 @@ class Deployment(_Value):
     owner: str = Field(min_length=1)
     """Whom to call: an e-mail address or a group."""
     size: Name | None = None
-    """One of `sizes`."""
+    """One of `sizes`, or the built-in `small`, `medium`, `large`."""
     airflow: AirflowVersion | None = None
     """Airflow version."""
     image: Image | None = None
@@ -253,6 +269,7 @@ class Deployment(_Value):
     dags: Dags | None = None
     """Where the DAGs come from."""
     access: Access = Access()
+    """Who may sign in, and as what."""
     quota: Quota = Quota()
     """Overrides of the size's quota, key by key."""
     values: dict[str, Any] = Field(default_factory=dict)
@@ -278,6 +295,7 @@ class Wave(_Value):
     """Teams that are upgraded together."""
 
     name: Name
+    """Name of the wave, for plans and reports."""
     teams: list[Name] = Field(default_factory=list)
     """These teams, by name."""
     percent: int | None = Field(default=None, ge=1, le=100)
@@ -294,12 +312,16 @@ class Inventory(_Value):
     """The whole of one `tenants.yaml`."""
 
     version: Literal[1]
+    """Version of this format."""
     platform: Platform
+    """What the instances share."""
     defaults: Defaults = Defaults()
+    """What a team gets where it says nothing."""
     sizes: dict[Name, Size] = Field(default_factory=dict)
     """Sizes of your own, beside or instead of the built-in `small`, `medium` and `large`."""
     waves: list[Wave] = Field(default_factory=list)
     """Order of `fleet upgrade --all`; teams in no wave come last."""
     teams: dict[Name, Team] = Field(default_factory=dict)
+    """The teams, by name."""
     instances: dict[Name, SharedInstance] = Field(default_factory=dict)
     """Shared instances."""
