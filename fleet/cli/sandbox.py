@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -87,6 +88,7 @@ def image(
     typer.echo(archive)
 
 
+_PLAIN_WIDTH = 200
 _HOW_TO_USE = 'eval "$(fleet sandbox env)"'
 
 
@@ -102,14 +104,17 @@ def _print_table(rows: list[PartStatus]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for name in ("PART", "STATE", "VERSION", "ADDRESS"):
+    for name in ("PART", "STATE", "VERSION"):
         table.add_column(name, no_wrap=True)
+    table.add_column("ADDRESS", overflow="fold")
     for name in ("PID", "MEMORY", "UPTIME"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         pid = str(row.pid or "")
         table.add_row(row.name, row.state, row.version, row.address, pid, _memory(row), _uptime(row.uptime_seconds))
-    Console().print(table) if rows else typer.echo("There is no sandbox; `fleet sandbox up` makes one.", err=True)
+    # Into a file or a pipe nothing is cut off.
+    console = Console() if sys.stdout.isatty() else Console(width=_PLAIN_WIDTH)
+    console.print(table) if rows else typer.echo("There is no sandbox; `fleet sandbox up` makes one.", err=True)
 
 
 def _memory(row: PartStatus) -> str:

@@ -8,6 +8,7 @@ import time
 from functools import cache
 from pathlib import Path
 
+from fleet.sandbox import config
 from fleet.sandbox.layout import Layout
 from fleet.sandbox.process import boot_id
 from fleet.sandbox.shell import attempt, run
@@ -15,6 +16,17 @@ from fleet.sandbox.shell import attempt, run
 NAMESPACE = "k8s.io"
 _CNI_FOLDERS = ("/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni")
 _PATIENCE = 5.0
+_CNI_RESULTS = ("fleet-sandbox-", "cni-loopback-")
+_FIXED_FOLDERS = (
+    "/run/containerd/runc/k8s.io",
+    "/run/containerd/runc",
+    "/run/containerd/s",
+    "/run/containerd",
+    "/var/lib/cni/results",
+    "/var/lib/cni",
+    "/var/lib/kubelet/device-plugins",
+    "/var/lib/kubelet",
+)
 
 
 def state_folder(layout: Layout) -> Path:
@@ -47,6 +59,19 @@ def serves(layout: Layout) -> bool:
     if not layout.containerd_socket.exists():
         return False
     return attempt(*_ctr(layout), "plugins", "list", "id==cri").stdout.find(" ok") > 0
+
+
+def import_once(layout: Layout, reference: str, archive: Path) -> str:
+    """Give the node the image unless it has it from this very archive (whose name is a hash); says which it was."""
+    from fleet.sandbox import images
+
+    mark = layout.containerd / "imported" / f"{reference.replace('/', '_')}"
+    present = attempt(*_ctr(layout), "images", "list", "--quiet", f"name=={reference}").stdout.split()
+    if reference in present and mark.is_file() and mark.read_text() == archive.name:
+        return "already there"
+    images.import_image(archive, layout.containerd_socket)
+    config.write(mark, archive.name)
+    return "imported"
 
 
 def forget_other_boot(layout: Layout) -> None:
@@ -101,6 +126,18 @@ def remove_cgroups() -> None:
             # One with processes in it is somebody else's and refuses.
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+
+def remove_fixed_folders() -> None:
+    """Remove what containerd, CNI and the kubelet leave in places that no setting moves; only where it is empty or ours."""
+    for path in Path("/var/lib/cni/results").glob("*"):
+        if path.name.startswith(_CNI_RESULTS):
+            path.unlink(missing_ok=True)
+    plugins = Path("/var/lib/kubelet/device-plugins")
+    (plugins / "kubelet.sock").unlink(missing_ok=True)
+    for folder in (Path(name) for name in _FIXED_FOLDERS):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def _wait_until_stopped(layout: Layout, seconds: float) -> None:

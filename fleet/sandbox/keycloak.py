@@ -50,6 +50,8 @@ def part(site: Site) -> Part:
             f"--http-host={address}",
             f"--http-port={KEYCLOAK_PORT}",
             f"--hostname={layout.keycloak_url}",
+            "--shutdown-delay=0s",
+            "--shutdown-timeout=2s",
             "--log-level=warn,org.keycloak.events:info,io.quarkus:info",
         ),
         environment=tuple(environment.items()),

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fleet.sandbox import cluster, containers, graph, layout, network, packages, postgres, site, steps
+from fleet.sandbox.graph import Task
 from fleet.sandbox.layout import Layout, Mode
 from fleet.sandbox.parts import all_parts
 from fleet.sandbox.process import Part
@@ -60,10 +61,13 @@ def _take_down(current: Layout, progress: Progress) -> None:
     parts = {part.name: part for part in all_parts(site.prepare(current))}
     if current.mode.real_node:
         _take_node_down(current, supervisor, parts, progress)
-    # In the reverse order of their start: whoever leans on something goes first.
-    known = [name for name in reversed(parts) if name in supervisor.register.names()]
-    for name in [*known, *(set(supervisor.register.names()) - set(parts))]:
-        supervisor.stop(name, parts.get(name))
+    graph.run_all([_stop_task(name, parts, supervisor) for name in supervisor.register.names()])
+
+
+def _stop_task(name: str, parts: dict[str, Part], supervisor: Supervisor) -> Task:
+    """Stop one part after all that lean on it."""
+    leaning = [part.name for part in parts.values() if name in part.needs and part.name in supervisor.register.names()]
+    return Task(name, lambda: supervisor.stop(name, parts.get(name)), tuple(leaning))
 
 
 def _take_node_down(current: Layout, supervisor: Supervisor, parts: dict[str, Part], progress: Progress) -> None:
@@ -83,6 +87,7 @@ def _take_node_down(current: Layout, supervisor: Supervisor, parts: dict[str, Pa
         shutil.rmtree(containers.state_folder(current), ignore_errors=True)
         shutil.rmtree(current.cni, ignore_errors=True)
         containers.remove_cgroups()
+        containers.remove_fixed_folders()
 
 
 def _clean_packet_rules(kube_proxy: Path) -> None:

@@ -12,7 +12,7 @@ FIRST_POD_ADDRESS = "10.244.0.10"
 _HARDWARE_ADDRESS = "0a:58:0a:f4:00:01"
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 _COMMENT = ("-m", "comment", "--comment", "fleet-sandbox")
-_KUBELET_CHAINS = ("-N KUBE-KUBELET-CANARY", "-N KUBE-FIREWALL", "-N KUBE-PROXY-CANARY")
+_KUBELET_CHAINS = ("-N KUBE-KUBELET-CANARY", "-N KUBE-FIREWALL", "-N KUBE-IPTABLES-HINT", "-N KUBE-PROXY-CANARY")
 _RULES = (
     ("nat", "POSTROUTING", ("-s", POD_NETWORK, "!", "-d", POD_NETWORK, *_COMMENT, "-j", "MASQUERADE")),
     ("filter", "FORWARD", ("-i", BRIDGE, *_COMMENT, "-j", "ACCEPT")),

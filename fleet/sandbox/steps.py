@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from fleet.sandbox import builds, embedded, keycloak, network, postgres, terraform
+from fleet.sandbox import builds, containers, embedded, keycloak, network, postgres, terraform
 from fleet.sandbox.graph import Task
 from fleet.sandbox.parts import all_parts
 from fleet.sandbox.process import Part
@@ -106,8 +106,7 @@ def _images(site: Site, progress: Progress) -> list[Task]:
 
         def load() -> None:
             with progress.step(f"import {name}") as step:
-                images.import_image(built[0].path, site.layout.containerd_socket)
-                step.how = built[0].ref
+                step.how = containers.import_once(site.layout, built[0].ref, built[0].path)
 
         return [
             Task(f"build image {name}", make, heavy=True),

@@ -41,6 +41,8 @@ def _etcd(site: Site) -> Part:
         ),
         inputs=(keys.etcd.certificate, keys.etcd_ca),
         ready=probes.tcp(address, ETCD_PORT),
+        # Its log on disk is made to be cut off at any point; waiting for its clients gains nothing.
+        stop_timeout=2,
     )
 
 
@@ -97,7 +99,7 @@ def _api_server(site: Site) -> Part:
         timeout=120,
         follow_up=lambda: cluster.apply_platform(site),
         # It waits for open watches before it ends; nobody misses them here.
-        stop_timeout=5,
+        stop_timeout=2,
     )
 
 

@@ -52,6 +52,7 @@ def _containerd(site: Site) -> Part:
 def _kubelet(site: Site) -> Part:
     layout, keys = site.layout, site.credentials
     kubeconfig = keys.kubeconfigs["kubelet"]
+    healthy = probes.http("http://127.0.0.1:10248/healthz")
     settings = site.write_config(
         "kubelet.yaml",
         "kubelet.yaml",
@@ -76,7 +77,8 @@ def _kubelet(site: Site) -> Part:
         ),
         needs=("kube-apiserver", "containerd", "image pause"),
         inputs=(settings, kubeconfig, keys.kubelet.certificate),
-        ready=lambda: cluster.node_ready(layout, REAL_NODE),
+        # The cluster's word alone may be an old one, from before this kubelet was started.
+        ready=lambda: healthy() and cluster.node_ready(layout, REAL_NODE),
         timeout=120,
     )
 
