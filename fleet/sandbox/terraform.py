@@ -71,23 +71,23 @@ def official_providers_reachable(program: Path) -> bool:
 
 def build_stand_ins() -> str:
     """Compile the stand-ins into a filesystem mirror in the cache; says whether they were there already."""
-    key, mark = _sources_key(), mirror() / "key"
-    if mark.is_file() and mark.read_text() == key:
+    if mirror().is_dir():
         return "from cache"
     mirror().parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=mirror().parent) as folder:
         fresh = Path(folder) / "mirror"
         for name, version in _pins().items():
             _build_stand_in(fresh, name, version)
-        (fresh / "key").write_text(key)
-        shutil.rmtree(mirror(), ignore_errors=True)
         fresh.rename(mirror())
     return "built"
 
 
 def mirror() -> Path:
-    """The filesystem mirror that the stand-ins lie in."""
-    return cache_dir() / "providers"
+    """The filesystem mirror that the stand-ins lie in.
+
+    The path carries a digest of their sources: what was initialised with one build never meets another behind its lock file.
+    """
+    return cache_dir() / "providers" / _sources_key()[:16]
 
 
 def write_terraformrc(layout: Layout, stand_ins: bool) -> None:
