@@ -1,4 +1,7 @@
-# One instance's database: a role, a database that the role owns, a schema in it, and nobody else let in.
+# One instance's database: a role, a database that only this role may enter, and in it a schema that the role owns.
+#
+# The database itself stays with the administrator (docs/adr/0010): its owner could open it to others again, and only its
+# owner can close it, so on a managed server, whose administrator is no superuser, nobody else could build the wall.
 #
 # The resources form one chain (depends_on): parallel GRANTs on one object fail with "tuple concurrently updated"
 # (cyrilgdn/terraform-provider-postgresql#178).
@@ -15,17 +18,7 @@ resource "postgresql_role" "this" {
 }
 
 resource "postgresql_database" "this" {
-  name  = var.name
-  owner = postgresql_role.this.name
-}
-
-resource "postgresql_schema" "this" {
-  name     = var.schema
-  database = postgresql_database.this.name
-  owner    = postgresql_role.this.name
-
-  # Destroying the instance destroys its tables too; without this, Terraform stops halfway.
-  drop_cascade = true
+  name = var.name
 }
 
 # An empty list of privileges is how the provider says REVOKE ALL.
@@ -35,17 +28,26 @@ resource "postgresql_grant" "public_database" {
   database    = postgresql_database.this.name
   object_type = "database"
   privileges  = []
-
-  depends_on = [postgresql_schema.this]
 }
 
 resource "postgresql_grant" "database" {
   role        = postgresql_role.this.name
   database    = postgresql_database.this.name
   object_type = "database"
-  privileges  = ["CONNECT", "CREATE", "TEMPORARY"]
+  privileges  = ["CONNECT", "TEMPORARY"]
 
   depends_on = [postgresql_grant.public_database]
+}
+
+resource "postgresql_schema" "this" {
+  name     = var.schema
+  database = postgresql_database.this.name
+  owner    = postgresql_role.this.name
+
+  # Destroying the instance destroys its tables too; without this, Terraform stops halfway.
+  drop_cascade = true
+
+  depends_on = [postgresql_grant.database]
 }
 
 resource "postgresql_grant" "public_schema" {
@@ -55,16 +57,5 @@ resource "postgresql_grant" "public_schema" {
   object_type = "schema"
   privileges  = []
 
-  depends_on = [postgresql_grant.database]
-}
-
-# Since PostgreSQL 15 the schema `public` belongs to this role, of which every database's owner is a member.
-resource "postgresql_grant" "owner_public_schema" {
-  role        = "pg_database_owner"
-  database    = postgresql_database.this.name
-  schema      = "public"
-  object_type = "schema"
-  privileges  = []
-
-  depends_on = [postgresql_grant.public_schema]
+  depends_on = [postgresql_schema.this]
 }

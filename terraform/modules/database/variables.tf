@@ -31,7 +31,7 @@ variable "schema" {
 }
 
 variable "role" {
-  description = "Name of the role that owns the database and the schema, and signs in."
+  description = "Name of the role that owns the schema and signs in."
   type        = string
   nullable    = false
 

@@ -1,12 +1,5 @@
-# What the instances share. Credentials of the providers come from the environment alone:
-# PGUSER, PGPASSWORD; KEYCLOAK_CLIENT_ID, KEYCLOAK_USER, KEYCLOAK_PASSWORD.
-
-provider "postgresql" {
-  host            = var.database_server.host
-  port            = var.database_server.port
-  sslmode         = var.database_server.sslmode
-  connect_timeout = 15
-}
+# What the instances share: the realm. The provider's credentials come from the environment alone:
+# KEYCLOAK_CLIENT_ID, KEYCLOAK_USER, KEYCLOAK_PASSWORD.
 
 provider "keycloak" {
   url            = var.sso.url
@@ -60,14 +53,4 @@ resource "keycloak_group" "this" {
 
   realm_id = keycloak_realm.this.id
   name     = each.key
-}
-
-# Every role may sign in to every database unless told otherwise, so a team's role could look into these.
-resource "postgresql_grant" "closed_database" {
-  for_each = var.database_server.closed_databases
-
-  role        = "public"
-  database    = each.key
-  object_type = "database"
-  privileges  = []
 }

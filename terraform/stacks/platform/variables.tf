@@ -1,34 +1,3 @@
-variable "database_server" {
-  description = "The PostgreSQL server, and which databases on it are closed to every role without a grant of its own."
-  type = object({
-    host             = string
-    port             = optional(number, 5432)
-    sslmode          = optional(string, "require")
-    closed_databases = optional(set(string), ["postgres", "template1"])
-  })
-  nullable = false
-
-  validation {
-    condition     = length(trimspace(var.database_server.host)) > 0
-    error_message = "The server's host is not empty."
-  }
-
-  validation {
-    condition     = var.database_server.port >= 1 && var.database_server.port <= 65535
-    error_message = "The server's port is between 1 and 65535."
-  }
-
-  validation {
-    condition     = contains(["disable", "require", "verify-ca", "verify-full"], var.database_server.sslmode)
-    error_message = "The sslmode is disable, require, verify-ca or verify-full."
-  }
-
-  validation {
-    condition     = alltrue([for name in var.database_server.closed_databases : can(regex("^[^\\s]{1,63}$", name))])
-    error_message = "A database's name has 1 to 63 characters and no blanks."
-  }
-}
-
 variable "sso" {
   description = "Keycloak and the realm of the fleet: sessions, password policy, and the groups that are made here (leave out those that come from a directory)."
   type = object({

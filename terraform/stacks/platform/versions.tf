@@ -6,9 +6,5 @@ terraform {
       source  = "keycloak/keycloak"
       version = "5.9.0"
     }
-    postgresql = {
-      source  = "cyrilgdn/postgresql"
-      version = "1.26.0"
-    }
   }
 }

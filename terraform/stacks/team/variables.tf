@@ -41,7 +41,7 @@ variable "database_server" {
 }
 
 variable "database" {
-  description = "The instance's database: its name, the schema in it, the role that owns both, and that role's CONNECTION LIMIT."
+  description = "The instance's database: its name, the schema in it, the role that owns the schema, and that role's CONNECTION LIMIT."
   type = object({
     name             = string
     schema           = string

@@ -34,6 +34,7 @@ var (
 	text     = form{asText, asText, clear}
 	flag     = form{asFlag, asFlag, zero}
 	flagText = form{flagWord, func(value any) any { return value == "true" }, zero}
+	blind    = form{flagWord, nil, zero} // the official provider sends it and never reads it
 	whole    = form{func(value any) any { return value }, asWhole, leave}
 	span     = form{secondsOf, spanOf, leave}
 	set      = form{asSet, asSet, zero}
@@ -109,6 +110,9 @@ func write(into representation, fields []field, planned standin.Values) {
 func read(from representation, fields []field) standin.Values {
 	values := standin.Values{}
 	for _, f := range fields {
+		if f.form.receive == nil {
+			continue
+		}
 		object, key := step(from, f.path)
 		values[f.attribute] = f.form.receive(object[key])
 	}

@@ -45,7 +45,8 @@ func readGroup(ctx context.Context, a *api, state standin.Values) (standin.Value
 
 func groupValues(body representation) standin.Values {
 	return standin.Values{
-		"id": body["id"], "name": body["name"], "path": body["path"], "attributes": attributesIn(body), "parent_id": body["parentId"],
+		"id": body["id"], "name": body["name"], "path": body["path"], "attributes": attributesIn(body),
+		"parent_id": body["parentId"], "organization_id": "",
 	}
 }
 

@@ -47,6 +47,17 @@ func readRole(ctx context.Context, a *api, state standin.Values) (standin.Values
 	if body["clientRole"] == true {
 		values["client_id"] = body["containerId"]
 	}
+	composites := []struct{ ID string }{}
+	if body["composite"] == true {
+		if err := a.get(ctx, rolePath(state)+"/composites", &composites); err != nil {
+			return nil, err
+		}
+	}
+	ids := []string{}
+	for _, composite := range composites {
+		ids = append(ids, composite.ID)
+	}
+	values["composite_roles"] = standin.SetOf(ids)
 	return values, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,13 +67,27 @@ func (s *server) once(ctx context.Context, database string, work func(*pgx.Conn)
 	if database != "" {
 		config.Database = database
 	}
+	powerless := ""
+	config.OnNotice = func(_ *pgconn.PgConn, notice *pgconn.Notice) {
+		if slices.Contains(withoutEffect, notice.Code) {
+			powerless = notice.Message
+		}
+	}
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return fmt.Errorf("error connecting to PostgreSQL server %s: %w", config.Host, err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is left to lose
-	return work(conn)
+	if err := work(conn); err != nil || powerless == "" {
+		return err
+	}
+	return fmt.Errorf("role %s has no right to do this: %s", config.User, powerless)
 }
+
+// withoutEffect are the warnings of a GRANT or REVOKE that did nothing, for want of rights. The official provider takes
+// them for success; here, a wall that was not built is an error. privilege_not_granted, privilege_not_revoked:
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
+var withoutEffect = []string{"01007", "01006"}
 
 // transaction is session with all of the work done or none of it.
 func (s *server) transaction(ctx context.Context, database string, work func(pgx.Tx) error) error {
@@ -109,31 +124,39 @@ func found(row pgx.Row, into ...any) (bool, error) {
 // memberOf runs work as a member of the roles. A superuser needs no membership; whoever else administers the server
 // (on Cloud SQL, say) gets it for the time being, as the official provider does it.
 func memberOf(ctx context.Context, q querier, roles []string, work func() error) error {
-	granted := []string{}
+	joined := []string{}
 	for _, role := range roles {
-		var needed bool
-		query := `SELECT NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AND NOT pg_has_role(current_user, oid, 'member')
-			FROM pg_roles WHERE rolname = $1 AND NOT rolsuper`
-		if exists, err := found(q.QueryRow(ctx, query, role), &needed); err != nil || !exists || !needed {
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		if err := exec(ctx, q, "joining role "+role, "GRANT "+quote(role)+" TO CURRENT_USER"); err != nil {
+		needed, err := mustJoin(ctx, q, role)
+		if err != nil {
 			return err
 		}
-		granted = append(granted, role)
+		if needed {
+			if err := exec(ctx, q, "joining role "+role, "GRANT "+quote(role)+" TO CURRENT_USER"); err != nil {
+				return err
+			}
+			joined = append(joined, role)
+		}
 	}
 	if err := work(); err != nil {
 		return err
 	}
-	for _, role := range granted {
+	for _, role := range joined {
 		if err := leave(ctx, q, role); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// mustJoin tells whether the signed-in role may not yet act as another. Since PostgreSQL 16 a membership can be one that
+// does not allow it (set_option); the detour over JSON reads a column that older servers lack.
+func mustJoin(ctx context.Context, q querier, role string) (needed bool, err error) {
+	_, err = found(q.QueryRow(ctx, `SELECT NOT me.rolsuper AND me.oid <> other.oid AND NOT EXISTS (
+			SELECT FROM pg_auth_members AS m WHERE m.roleid = other.oid AND m.member = me.oid
+			AND COALESCE((to_jsonb(m) ->> 'set_option')::boolean, true))
+		FROM pg_roles AS me, pg_roles AS other
+		WHERE me.rolname = current_user AND other.rolname = $1 AND NOT other.rolsuper`, role), &needed)
+	return needed, err
 }
 
 func leave(ctx context.Context, q querier, role string) error {

@@ -43,6 +43,8 @@ func (p planner) attribute(attribute *tfprotov5.SchemaAttribute, path string, co
 		return nil
 	case wanted != nil && prior != nil && p.means(path, had, wanted):
 		return had
+	case prior != nil && had == nil && emptyCollection(wanted): // the SDK stores an empty set as null
+		return nil
 	case wanted != nil:
 		return wanted
 	case hasDefault:
@@ -53,6 +55,11 @@ func (p planner) attribute(attribute *tfprotov5.SchemaAttribute, path string, co
 		return had
 	}
 	return nil
+}
+
+func emptyCollection(value any) bool {
+	list, isList := value.([]any)
+	return isList && len(list) == 0
 }
 
 func (p planner) means(path string, old, new any) bool {
@@ -78,8 +85,8 @@ func (p planner) nested(nested *tfprotov5.SchemaNestedBlock, path string, config
 	return planned
 }
 
-// complete lays what the server said over what the state had. A zero value says no more than a null of the state, and
-// what the server does not know of (a flag for Terraform alone) stays, or is its default after an import.
+// complete lays what the server said over what the state had. What the server does not know of (a flag for Terraform
+// alone) stays, or is its default after an import.
 func (p planner) complete(block *tfprotov5.SchemaBlock, state, read Values) Values {
 	out := Values{}
 	for _, attribute := range block.Attributes {
@@ -87,9 +94,6 @@ func (p planner) complete(block *tfprotov5.SchemaBlock, state, read Values) Valu
 		value, reported := read[name]
 		if !reported {
 			value = known(state[name])
-		}
-		if state[name] == nil && Zero(value) && !attribute.Computed {
-			value = nil
 		}
 		if fallback, hasDefault := p.defaults[name]; hasDefault && value == nil {
 			value = fallback
