@@ -19,6 +19,7 @@ def json_schema() -> dict[str, Any]:
     from fleet.model import Inventory
 
     schema = Inventory.model_json_schema()
+    _close(schema)
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": SCHEMA_ID,
@@ -26,6 +27,14 @@ def json_schema() -> dict[str, Any]:
         "description": "Inventory of an Airflow fleet: which teams there are, and what each gets.",
     }
     return head | {key: value for key, value in schema.items() if key not in head}
+
+
+def _close(schema: Any) -> None:
+    """Refuse names that break the pattern: pydantic's schema says what fits the pattern, and leaves the rest open."""
+    for below in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        _close(below)
+    if isinstance(schema, dict) and "patternProperties" in schema:
+        schema["additionalProperties"] = False
 
 
 def known_keys(keys: Keys) -> list[str]:

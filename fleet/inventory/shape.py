@@ -110,6 +110,8 @@ def _mismatch(keys: Keys, given: str, pattern: str) -> Problem:
 
 
 def _length(keys: Keys, given: str, context: dict[str, Any]) -> Problem:
+    if keys[-1] == "" and (problem := name_problem("", keys)):
+        return problem
     if not given:
         return Problem("is empty", keys, hint="write something, or remove the key")
     limit = context["max_length"]
