@@ -1,0 +1,171 @@
+mock_provider "keycloak" {
+  mock_data "keycloak_group" {
+    defaults = { id = "group-id" }
+  }
+
+  mock_data "keycloak_user" {
+    defaults = { id = "user-id" }
+  }
+}
+
+variables {
+  realm                 = "fleet"
+  client_id             = "airflow-marketing"
+  display_name          = "Airflow of marketing"
+  base_url              = "https://marketing.example.com"
+  client_secret         = "a secret of some length"
+  client_secret_version = 1
+}
+
+run "makes_a_confidential_client_with_one_way_to_sign_in" {
+  command = plan
+
+  assert {
+    condition     = keycloak_openid_client.this.access_type == "CONFIDENTIAL" && keycloak_openid_client.this.pkce_code_challenge_method == "S256"
+    error_message = "The client is not confidential, or does without PKCE."
+  }
+
+  assert {
+    condition = keycloak_openid_client.this.standard_flow_enabled && !anytrue([
+      keycloak_openid_client.this.implicit_flow_enabled,
+      keycloak_openid_client.this.direct_access_grants_enabled,
+      keycloak_openid_client.this.service_accounts_enabled,
+      keycloak_openid_client.this.full_scope_allowed,
+    ])
+    error_message = "The client can do more than the standard flow, or its tokens carry other clients' roles."
+  }
+
+  assert {
+    condition     = keycloak_openid_client.this.valid_redirect_uris == toset(["https://marketing.example.com/auth/oauth-authorized/keycloak"])
+    error_message = "Keycloak would send people elsewhere than to this instance."
+  }
+
+  assert {
+    condition     = keycloak_openid_client.this.valid_post_logout_redirect_uris == toset(["https://marketing.example.com/"])
+    error_message = "Keycloak would send people elsewhere after signing out."
+  }
+
+  assert {
+    condition     = toset(keys(keycloak_role.this)) == toset(["admin", "op", "user", "viewer"])
+    error_message = "The client's roles are not the four."
+  }
+}
+
+run "puts_the_clients_own_roles_into_the_id_token" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      keycloak_openid_user_client_role_protocol_mapper.roles.claim_name == "roles",
+      keycloak_openid_user_client_role_protocol_mapper.roles.client_id_for_role_mappings == "airflow-marketing",
+      keycloak_openid_user_client_role_protocol_mapper.roles.multivalued,
+      keycloak_openid_user_client_role_protocol_mapper.roles.add_to_id_token,
+      keycloak_openid_user_client_role_protocol_mapper.roles.add_to_userinfo,
+      !keycloak_openid_user_client_role_protocol_mapper.roles.add_to_access_token,
+    ])
+    error_message = "The claim roles is not where Airflow reads it, or is where it should not be."
+  }
+}
+
+run "keeps_a_path_in_the_redirect" {
+  command = plan
+  variables { base_url = "https://example.com/marketing" }
+
+  assert {
+    condition     = keycloak_openid_client.this.valid_redirect_uris == toset(["https://example.com/marketing/auth/oauth-authorized/keycloak"])
+    error_message = "The path of the instance is missing."
+  }
+}
+
+run "gives_each_member_all_its_roles_and_leaves_other_instances_alone" {
+  variables {
+    groups = { admin = ["owners", "/company/data"], viewer = ["owners"] }
+    users  = { op = ["alice"] }
+  }
+
+  assert {
+    condition     = toset(keys(keycloak_group_roles.member)) == toset(["owners", "/company/data"])
+    error_message = "A group has no mapping of its own, or more than one."
+  }
+
+  assert {
+    condition     = length(keycloak_group_roles.member["owners"].role_ids) == 2 && length(keycloak_user_roles.member["alice"].role_ids) == 1
+    error_message = "A member does not have exactly its roles."
+  }
+
+  assert {
+    condition     = data.keycloak_group.member["owners"].group_path == "/owners" && data.keycloak_group.member["/company/data"].group_path == "/company/data"
+    error_message = "A group is not looked up by its path."
+  }
+
+  assert {
+    condition     = !keycloak_group_roles.member["owners"].exhaustive && !keycloak_user_roles.member["alice"].exhaustive
+    error_message = "The mapping would take away roles at other instances."
+  }
+}
+
+run "refuses_the_realm_master" {
+  command = plan
+  variables { realm = "master" }
+  expect_failures = [var.realm]
+}
+
+run "refuses_a_client_id_with_a_slash" {
+  command = plan
+  variables { client_id = "airflow/marketing" }
+  expect_failures = [var.client_id]
+}
+
+run "refuses_an_empty_display_name" {
+  command = plan
+  variables { display_name = " " }
+  expect_failures = [var.display_name]
+}
+
+run "refuses_a_base_url_with_a_trailing_slash" {
+  command = plan
+  variables { base_url = "https://marketing.example.com/" }
+  expect_failures = [var.base_url]
+}
+
+run "refuses_a_base_url_with_a_wildcard" {
+  command = plan
+  variables { base_url = "https://*.example.com" }
+  expect_failures = [var.base_url]
+}
+
+run "refuses_an_unknown_role_of_groups" {
+  command = plan
+  variables { groups = { root = ["owners"] } }
+  expect_failures = [var.groups]
+}
+
+run "refuses_a_group_without_a_name" {
+  command = plan
+  variables { groups = { admin = ["/"] } }
+  expect_failures = [var.groups]
+}
+
+run "refuses_an_unknown_role_of_users" {
+  command = plan
+  variables { users = { root = ["alice"] } }
+  expect_failures = [var.users]
+}
+
+run "refuses_a_user_name_that_keycloak_would_not_keep" {
+  command = plan
+  variables { users = { admin = ["Alice"] } }
+  expect_failures = [var.users]
+}
+
+run "refuses_a_short_secret" {
+  command = plan
+  variables { client_secret = "short" }
+  expect_failures = [var.client_secret]
+}
+
+run "refuses_half_a_version" {
+  command = plan
+  variables { client_secret_version = 1.5 }
+  expect_failures = [var.client_secret_version]
+}

@@ -1,0 +1,69 @@
+mock_provider "keycloak" {}
+
+variables {
+  sso = { url = "https://sso.example.com", groups = ["owners"] }
+}
+
+run "makes_a_realm_that_nobody_walks_into" {
+  command = plan
+
+  assert {
+    condition = !anytrue([
+      keycloak_realm.this.registration_allowed, keycloak_realm.this.edit_username_allowed,
+      keycloak_realm.this.remember_me, keycloak_realm.this.reset_password_allowed,
+    ])
+    error_message = "Strangers can register, or people can rename themselves."
+  }
+
+  assert {
+    condition     = keycloak_realm.this.realm == "fleet" && keycloak_realm.this.ssl_required == "external" && keycloak_realm.this.revoke_refresh_token
+    error_message = "The realm's name or its transport is not as it should be."
+  }
+
+  assert {
+    condition     = keycloak_realm.this.security_defenses[0].brute_force_detection[0].max_login_failures == 10
+    error_message = "Passwords can be guessed without end."
+  }
+
+  assert {
+    condition     = keycloak_realm.this.terraform_deletion_protection
+    error_message = "One destroy would take every team's sign-on."
+  }
+}
+
+run "makes_the_groups" {
+  assert {
+    condition     = keys(output.groups) == ["owners"] && output.sso.issuer == "https://sso.example.com/realms/fleet"
+    error_message = "The group or the issuer is missing."
+  }
+}
+
+run "refuses_a_url_with_a_trailing_slash" {
+  command = plan
+  variables { sso = { url = "https://sso.example.com/" } }
+  expect_failures = [var.sso]
+}
+
+run "refuses_the_realm_master" {
+  command = plan
+  variables { sso = { url = "https://sso.example.com", realm = "master" } }
+  expect_failures = [var.sso]
+}
+
+run "refuses_a_nested_group" {
+  command = plan
+  variables { sso = { url = "https://sso.example.com", groups = ["company/data"] } }
+  expect_failures = [var.sso]
+}
+
+run "refuses_an_ssl_requirement_that_is_none_of_keycloaks" {
+  command = plan
+  variables { sso = { url = "https://sso.example.com", ssl_required = "sometimes" } }
+  expect_failures = [var.sso]
+}
+
+run "refuses_a_session_length_without_unit" {
+  command = plan
+  variables { sso = { url = "https://sso.example.com", session_idle = "1800" } }
+  expect_failures = [var.sso]
+}
