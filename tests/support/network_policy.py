@@ -46,9 +46,7 @@ def _open(policies: list[Policy], direction: str, subject: End, other: End, port
 def _selects(policy: Policy, direction: str, subject: End) -> bool:
     if not subject.namespace or policy["metadata"]["namespace"] != subject.namespace:
         return False
-    return direction in policy["spec"]["policyTypes"] and matches(
-        policy["spec"]["podSelector"], subject.labels
-    )
+    return direction in policy["spec"]["policyTypes"] and matches(policy["spec"]["podSelector"], subject.labels)
 
 
 def _rule(rule: Policy, peers: str, policy: Policy, other: End, port: int, protocol: str) -> bool:
@@ -82,6 +80,4 @@ def _within(block: Policy, address: str) -> bool:
 def matches(selector: Policy, labels: Mapping[str, str]) -> bool:
     """Whether a label selector (matchLabels, matchExpressions with In) selects these labels; an empty one selects all."""
     named = selector.get("matchLabels", {}).items() <= labels.items()
-    return named and all(
-        labels.get(one["key"]) in one["values"] for one in selector.get("matchExpressions", [])
-    )
+    return named and all(labels.get(one["key"]) in one["values"] for one in selector.get("matchExpressions", []))
