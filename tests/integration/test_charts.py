@@ -79,9 +79,7 @@ def test_the_pod_template_is_a_pod() -> None:
 
 
 def test_kubeconform_sees_a_misspelt_field() -> None:
-    assert "replica" in _refused(
-        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec: {replica: 1}\n"
-    )
+    assert "replica" in _refused("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec: {replica: 1}\n")
 
 
 @pytest.mark.parametrize(("chart", "values"), CASES)
@@ -101,9 +99,7 @@ def test_helm_refuses_values_that_the_chart_does_not_know(chart: str, wrong: dic
 def test_only_pods_that_read_what_changed_are_rolled() -> None:
     before = _pod_annotations({})
     assert _changed(before, _pod_annotations({"config": {"core": {"parallelism": 5}}})) == set(before)
-    assert _changed(before, _pod_annotations({"apiServer": {"apiServerConfig": "A = 1\n"}})) == {
-        "airflow-api-server"
-    }
+    assert _changed(before, _pod_annotations({"apiServer": {"apiServerConfig": "A = 1\n"}})) == {"airflow-api-server"}
     resources = {"requests": {"cpu": "1"}}
     assert _changed(before, _pod_annotations({"workers": {"kubernetes": {"resources": resources}}})) == {
         "airflow-scheduler"
@@ -114,9 +110,7 @@ def test_tasks_get_none_of_the_instances_keys() -> None:
     config = named(render("airflow", EVERYTHING), "ConfigMap", "airflow-config")
     pod = yaml.safe_load(config["data"]["pod_template_file.yaml"])
     secrets = {
-        one["valueFrom"]["secretKeyRef"]["name"]
-        for one in pod["spec"]["containers"][0]["env"]
-        if "valueFrom" in one
+        one["valueFrom"]["secretKeyRef"]["name"] for one in pod["spec"]["containers"][0]["env"] if "valueFrom" in one
     }
     assert secrets == {"b"}
 
@@ -136,9 +130,7 @@ def _refused(manifest: str) -> str:
 
 def _pod_annotations(values: dict[str, Any]) -> dict[str, Any]:
     deployments = [item for item in render("airflow", values) if item["kind"] == "Deployment"]
-    return {
-        item["metadata"]["name"]: item["spec"]["template"]["metadata"]["annotations"] for item in deployments
-    }
+    return {item["metadata"]["name"]: item["spec"]["template"]["metadata"]["annotations"] for item in deployments}
 
 
 def _changed(before: dict[str, Any], after: dict[str, Any]) -> set[str]:

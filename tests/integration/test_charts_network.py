@@ -46,9 +46,7 @@ def policies(**values: Any) -> list[Policy]:
         {"network": network, **values},
         {"network": network, "instance": "finance", "namespace": "airflow-finance"},
     ]
-    return [
-        item for one in instances for item in render("guardrails", one) if item["kind"] == "NetworkPolicy"
-    ]
+    return [item for one in instances for item in render("guardrails", one) if item["kind"] == "NetworkPolicy"]
 
 
 @pytest.mark.parametrize(

@@ -115,9 +115,7 @@ def test_an_unknown_key_is_refused_wherever_it_stands(path: tuple[str, ...]) -> 
 
 
 def test_a_violation_names_its_place() -> None:
-    found = violations(
-        {"scheduler": {"replica": 2}, "executors": "LocalExecutor", "env": [{"name": "A", "value": 1}]}
-    )
+    found = violations({"scheduler": {"replica": 2}, "executors": "LocalExecutor", "env": [{"name": "A", "value": 1}]})
     assert [line.split(":")[0] for line in found] == ["(top)", "env[0].value", "scheduler"]
 
 
