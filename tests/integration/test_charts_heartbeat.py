@@ -9,7 +9,6 @@ import uuid
 from collections.abc import Iterator
 from urllib.parse import quote
 
-import psycopg
 import pytest
 
 from fleet.paths import asset
