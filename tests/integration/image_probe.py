@@ -104,7 +104,8 @@ def main() -> None:
 
 def compiled(path: Path) -> bool:
     cached = path.parent / "__pycache__" / f"{path.stem}.cpython-{sys.version_info[0]}{sys.version_info[1]}.pyc"
-    return cached.exists()
+    # The flags of PEP 552: 1 means "by hash, never checked", which no lost time stamp can make stale.
+    return cached.exists() and cached.read_bytes()[4:8] == b"\1\0\0\0"
 
 
 if __name__ == "__main__":

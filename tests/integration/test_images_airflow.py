@@ -31,7 +31,7 @@ SETTINGS = {
 }
 # The tree is read-only for the server but for /tmp: as in a pod with readOnlyRootFilesystem.
 SCRIPT = """set -eu
-mkdir /tmp/home && cp /tmp/test/* /tmp/home/ && chown -R 50000:0 /tmp/home && cd /tmp/home
+mkdir /tmp/home && cp /srv/* /tmp/home/ && chown -R 50000:0 /tmp/home && cd /tmp/home
 mount -o bind / /mnt && mount --rbind /tmp /mnt/tmp && mount --rbind /proc /mnt/proc && mount --rbind /dev /mnt/dev
 mount -o remount,bind,ro /mnt
 exec chroot --userspec=50000:0 /mnt /entrypoint python /tmp/home/probe.py "$BASE_URL" """
@@ -62,14 +62,13 @@ def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("image")
     layers.unpack(image.tree.layers, folder / "root")
     setuid = [str(path) for path in (folder / "root").rglob("*") if path.is_file() and path.lstat().st_mode & 0o6000]
-    (folder / "in").mkdir()
-    (folder / "in" / "probe.py").write_text(PROBE.read_text())
-    (folder / "in" / "webserver_config.py").write_text(webserver_config())
+    (folder / "root" / "srv" / "probe.py").write_text(PROBE.read_text())
+    (folder / "root" / "srv" / "webserver_config.py").write_text(webserver_config())
     base = f"http://127.0.0.1:{free_port()}{path}/"
     environment = {**image.tree.config.env, **SETTINGS, "AIRFLOW__API__BASE_URL": base, "BASE_URL": base}
     environment["PATH"] += ":/usr/sbin:/sbin"
     log = folder / "log"
-    chroot.run(folder / "root", SCRIPT, environment, log, context=folder / "in", context_at="/tmp/test")
+    chroot.run(folder / "root", SCRIPT, environment, log)
     (line,) = [line for line in log.read_text().splitlines() if line.startswith("RESULT ")]
     return {**json.loads(line.removeprefix("RESULT ")), "path": path, "setuid": setuid}
 

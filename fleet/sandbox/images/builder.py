@@ -28,7 +28,7 @@ class Builder:
 
     Args:
         file: the Dockerfile.
-        context: the folder that its ``COPY`` and bind mounts read.
+        context: the folder that its ``COPY`` reads.
         arguments: its build arguments.
         parents: resolves its ``FROM`` lines.
         say: told what takes time.
@@ -52,19 +52,31 @@ class Builder:
             with cache.locked(plan.key):
                 if not record.exists():
                     self._build(plan, record)
-        return Tree.load(record.read_text())
+        # The record is of the layers: settings may change without them.
+        return replace(Tree.load(record.read_text()), config=plan.config)
 
     def _build(self, plan: Plan, record: Path) -> None:
-        below = self._parent(plan)
-        with cache.workdir(plan.key) as work:
+        tree = self._parent(plan)
+        if plan.steps:
+            with cache.workdir(plan.key) as work:
+                layer = self._layer(plan, tree, work)
+                final = record.with_suffix(".tar")
+                cache.publish(layer.path, final)
+                tree = replace(tree, layers=(*tree.layers, replace(layer, path=final)))
+        cache.write(record, Tree(plan.key, tree.layers).dump())
+
+    def _layer(self, plan: Plan, below: Tree, work: Path) -> Layer:
+        """What the stage's steps add to ``below``."""
+        target, stamp = work / "layer.tar", stamp_of(plan.key)
+        if any(isinstance(step, Run) or step.origin for step in plan.steps):
             root, before = self._root(plan, below, work)
             self.say(f"packing {plan.name}")
-            layer = layers.write_layer(root, before, work / "layer.tar", stamp_of(plan.key))
-            final = record.with_suffix(".tar")
-            cache.publish(layer.path, final)
-            tree = Tree(plan.key, (*below.layers, replace(layer, path=final)), plan.config)
-            (work / "record").write_text(tree.dump())
-            cache.publish(work / "record", record)
+            return layers.write_layer(root, before, target, stamp)
+        # Files of the context alone need nothing of what lies below: no unpacking, a layer within a second.
+        root = work / "root"
+        for step in plan.steps:
+            self._step(step, root, work, work / "log")
+        return layers.write_layer(root, {}, target, stamp, layers.folders(below.layers))
 
     def _parent(self, plan: Plan) -> Tree:
         if plan.parent in self.plans:
@@ -81,17 +93,16 @@ class Builder:
         log.unlink(missing_ok=True)
         for number, step in enumerate(plan.steps, 1):
             self.say(f"stage {plan.name}, step {number} of {len(plan.steps)}")
-            if isinstance(step, Run):
-                self._run(step, root, log)
-            else:
-                self._copy(step, root, work)
+            self._step(step, root, work, log)
         return root, before
 
-    def _run(self, step: Run, root: Path, log: Path) -> None:
+    def _step(self, step: Run | Copy, root: Path, work: Path, log: Path) -> None:
+        if isinstance(step, Copy):
+            self._copy(step, root, work)
+            return
         environment = {**dict(step.environment), "SOURCE_DATE_EPOCH": "0"}
         suite = suite_of(self.suites[0]) if self.suites else ""
-        context = self.context if step.context_at else None
-        chroot.run(root, step.script, environment, log, suite=suite, context=context, context_at=step.context_at)
+        chroot.run(root, step.script, environment, log, suite=suite)
 
     def _copy(self, step: Copy, root: Path, work: Path) -> None:
         origin, options = self.context, ["--recursive", "--no-dereference", "--preserve=mode,links"]
@@ -102,19 +113,18 @@ class Builder:
         target = root / step.target.lstrip("/")
         folder = step.target.endswith("/") or len(step.sources) > 1
         for source in step.sources:
-            _copy_one(origin / source.lstrip("/"), target, folder, options)
-            if step.mode:
-                subprocess.run(["chmod", step.mode, str(target)], check=True)
+            _copy_one(origin / source.lstrip("/"), target, folder, options, step.mode)
 
 
-def _copy_one(source: Path, target: Path, folder: bool, options: list[str]) -> None:
+def _copy_one(source: Path, target: Path, folder: bool, options: list[str], mode: str) -> None:
     """As Docker's COPY: of a folder its contents, of a file the file, into ``target`` or (``folder``) below it."""
-    if source.is_dir():
-        target.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["cp", *options, "--", f"{source}/.", str(target)], check=True)
-        return
-    (target if folder else target.parent).mkdir(parents=True, exist_ok=True)
-    subprocess.run(["cp", *options, "--", str(source), str(target)], check=True)
+    whole = source.is_dir()
+    (target if whole or folder else target.parent).mkdir(parents=True, exist_ok=True)
+    for one in sorted(source.iterdir()) if whole else [source]:
+        place = target / one.name if whole or folder else target
+        subprocess.run(["cp", *options, "--no-target-directory", "--", str(one), str(place)], check=True)
+        if mode:
+            subprocess.run(["chmod", "--recursive", mode, "--", str(place)], check=True)
 
 
 def suite_of(reference: str) -> str:

@@ -17,7 +17,7 @@ RECIPE = "1"
 
 
 def root() -> Path:
-    """``<cache>/images``: ``layers/`` (one tar and one record per stage), ``work/``, ``logs/``, ``<name>/<key>.tar``."""
+    """``<cache>/images``: ``layers/`` (one tar and one record per stage), ``work/``, ``logs/``, ``<name>/<tag>-<key>.tar``."""
     return cache_dir() / "images"
 
 
@@ -66,7 +66,22 @@ def workdir(name: str) -> Iterator[Path]:
         shutil.rmtree(path)
 
 
+def write(final: Path, text: str) -> None:
+    """Writes a small file in one step."""
+    temporary = final.with_suffix(".new")
+    temporary.parent.mkdir(parents=True, exist_ok=True)
+    temporary.write_text(text)
+    temporary.replace(final)
+
+
 def publish(temporary: Path, final: Path) -> None:
     """Puts a finished file in its place in one step, so that nobody ever reads half of it."""
     final.parent.mkdir(parents=True, exist_ok=True)
     temporary.replace(final)
+
+
+def forget_others(path: Path, tag: str) -> None:
+    """Removes older archives of the same tag: each is as large as an image."""
+    for other in path.parent.glob(f"{tag}-{'[0-9a-f]' * 24}.tar"):
+        if other != path:
+            other.unlink(missing_ok=True)

@@ -89,25 +89,26 @@ def bake(
     """
     if ":" not in tag.rpartition("/")[2]:
         raise FleetError(f"{tag} has no version", hint=f"name it, as in {tag}:1")
+    below = "requirements" if requirements else "plain"
+    arguments = {"AIRFLOW_IMAGE": airflow_reference(airflow_version), "BELOW": below}
+    file = asset("images") / "airflow" / "extend" / "Dockerfile"
     with TemporaryDirectory() as folder:
         context = Path(folder)
-        _gather(context, {"requirements.txt": requirements, "dags": dags, "plugins": plugins})
-        arguments = {"AIRFLOW_IMAGE": airflow_reference(airflow_version)}
-        file = asset("images") / "airflow" / "extend" / "Dockerfile"
+        _gather(context, requirements, {"dags": dags, "plugins": plugins})
         return _image(tag, Builder(file, context, arguments, _Parents(say), say), say).path
 
 
-def _gather(context: Path, parts: Mapping[str, Path | None]) -> None:
-    ignored = shutil.ignore_patterns("__pycache__", ".git")
-    for name, path in parts.items():
-        if path is None:
-            continue
-        if not path.exists():
-            raise FleetError("no such file or folder", where=str(path))
-        if path.is_dir():
-            shutil.copytree(path, context / name, ignore=ignored)
+def _gather(context: Path, requirements: Path | None, folders: Mapping[str, Path | None]) -> None:
+    """Lays the build context out as ``extend/Dockerfile`` wants it; what is not given is empty."""
+    for given in (requirements, *folders.values()):
+        if given is not None and not given.exists():
+            raise FleetError("no such file or folder", where=str(given))
+    (context / "requirements.txt").write_text(requirements.read_text() if requirements else "")
+    for name, folder in folders.items():
+        if folder:
+            shutil.copytree(folder, context / name, ignore=shutil.ignore_patterns("__pycache__", ".git"))
         else:
-            shutil.copyfile(path, context / name)
+            (context / name).mkdir()
 
 
 def _airflow_builder(version: str, say: Say) -> Builder:
@@ -119,9 +120,9 @@ def _airflow_builder(version: str, say: Say) -> Builder:
 
 
 def _image(reference: str, builder: Builder, say: Say) -> Image:
-    name = reference.partition("/")[2].partition(":")[0]
-    key = cache.key(reference, builder.target.key)
-    path = cache.root() / name / f"{key}.tar"
+    name, _, tag = reference.rpartition("/")[2].partition(":")
+    key = cache.key(reference, builder.target.key, repr(builder.target.config))
+    path = cache.root() / name / f"{tag}-{key}.tar"
     cached = path.exists()
     tree = builder.tree(builder.target)
     with cache.locked(key):
@@ -130,6 +131,7 @@ def _image(reference: str, builder: Builder, say: Say) -> Image:
             with cache.workdir(key) as work:
                 archive.write(tree, reference, work / "image.tar")
                 cache.publish(work / "image.tar", path)
+            cache.forget_others(path, tag)
     return Image(reference, path, tree, cached)
 
 

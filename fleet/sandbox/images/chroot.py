@@ -17,7 +17,7 @@ from fleet.sandbox.images import sources
 
 _INSIDE = """
 set -eu
-root=$1 host=$2 context=$3 at=$4 script=$5
+root=$1 host=$2 script=$3
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
 mount -t tmpfs -o mode=0755 tmpfs "$root/run"
@@ -25,8 +25,9 @@ mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
 mkdir -p "$root/run/host"
 mount --bind "$host" "$root/run/host"
 if [ -f "$root/etc/resolv.conf" ]; then mount --bind /etc/resolv.conf "$root/etc/resolv.conf"; fi
-if [ -n "$at" ]; then mkdir -p "$root$at"; mount --bind "$context" "$root$at"; fi
-exec chroot "$root" /bin/sh -c "$script"
+chroot=$(command -v chroot)
+PATH=$4
+exec "$chroot" "$root" /bin/sh -c "$script"
 """
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PASSED = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_DEFAULT_TIMEOUT", "PIP_RETRIES")
@@ -40,8 +41,6 @@ def run(
     log: Path,
     *,
     suite: str = "",
-    context: Path | None = None,
-    context_at: str = "",
 ) -> None:
     """Runs ``script`` with the folder's own ``/bin/sh`` as root; its output goes to the end of ``log``.
 
@@ -49,7 +48,6 @@ def run(
         root: the folder that becomes ``/``.
         environment: variables of the script, over the build's own.
         suite: Debian suite that apt installs from; empty where no apt runs.
-        context, context_at: a folder of the host and where the script sees it (under ``/tmp``).
     Raises:
         FleetError: the script failed; the message quotes the end of its output.
     """
@@ -58,11 +56,12 @@ def run(
     settings = _host_files(host, suite)
     # The step ends with this process, even when that is killed.
     command = ["nice", "setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child"]
-    arguments = [str(root), str(host), str(context or ""), context_at, script]
+    inner = {**settings, **environment}
+    arguments = [str(root), str(host), script, inner.pop("PATH", _PATH)]
     with log.open("a") as output:
         done = subprocess.run(
             [*command, "/bin/sh", "-c", _INSIDE, "sh", *arguments],
-            env={"PATH": _PATH, "HOME": "/root", **settings, **environment},
+            env={"HOME": "/root", **inner, "PATH": _PATH},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

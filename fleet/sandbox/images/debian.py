@@ -47,8 +47,7 @@ def _make(suite: str, key: str, record: Path, say: Say) -> None:
         _debootstrap(suite, root, cache.root() / "logs" / f"debian-{suite}.log")
         _slim(root)
         made = Tree(key, (builder.bottom_layer(root, key, work),), Config())
-        (work / "record").write_text(made.dump())
-        cache.publish(work / "record", record)
+        cache.write(record, made.dump())
 
 
 def _require() -> None:

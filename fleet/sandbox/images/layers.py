@@ -49,7 +49,7 @@ def _parent(path: str) -> str:
     return path.rpartition("/")[0]
 
 
-def write_layer(root: Path, before: Snapshot, target: Path, stamp: int) -> Layer:
+def write_layer(root: Path, before: Snapshot, target: Path, stamp: int, below: frozenset[str] = frozenset()) -> Layer:
     """Writes what differs from ``before`` as a layer tar to ``target``.
 
     Args:
@@ -57,8 +57,10 @@ def write_layer(root: Path, before: Snapshot, target: Path, stamp: int) -> Layer
         before: its snapshot before the change; empty for a bottom layer.
         target: file to write (the caller publishes it).
         stamp: seconds since 1970 given to every entry. Same inputs, same tar.
+        below: folders to leave out because the layers below have them, with modes and owners of their own.
     """
     changed, gone = differences(before, snapshot(root))
+    changed = [path for path in changed if path not in below or not (root / path).is_dir()]
     with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as tar:
         _add(tar, root, changed, stamp)
         for path in gone:
@@ -87,6 +89,15 @@ def _whiteout(path: str, stamp: int) -> tarfile.TarInfo:
     info = tarfile.TarInfo(f"{folder}/.wh.{name}".lstrip("/"))
     info.mtime = stamp
     return info
+
+
+def folders(layers: Iterable[Layer]) -> frozenset[str]:
+    """Every folder that these layers bring."""
+    found: set[str] = set()
+    for layer in layers:
+        with tarfile.open(layer.path) as tar:
+            found.update(entry.name for entry in tar if entry.isdir())
+    return frozenset(found)
 
 
 def unpack(layers: Iterable[Layer], root: Path) -> None:

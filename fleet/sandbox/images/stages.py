@@ -15,11 +15,10 @@ from fleet.sandbox.images.model import Config
 
 @dataclass(frozen=True)
 class Run:
-    """A shell script with its environment; ``context_at``: where the build context is mounted while it runs."""
+    """A shell script with its environment."""
 
     script: str
     environment: tuple[tuple[str, str], ...]
-    context_at: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Copy:
 
 @dataclass(frozen=True)
 class Plan:
-    """One stage, ready to be built: ``parent`` is a stage's name or an image; ``key`` stands for all that goes in."""
+    """One stage, ready to be built: ``parent`` is a stage's name or an image; ``key`` stands for all its layers are made of."""
 
     name: str
     parent: str
@@ -128,13 +127,7 @@ class _Planner:
     def _run(self, step: Instruction) -> None:
         if self.config.user not in ("", "0", "root"):
             raise FleetError("RUN as another user than root is not supported", where=f"line {step.line}")
-        flags, script = dockerfile.flags(step.value)
-        mount = dict(part.partition("=")[::2] for part in flags.get("mount", "").split(",") if part)
-        if mount and (mount.get("type"), set(mount)) != ("bind", {"type", "target"}):
-            raise FleetError("only --mount=type=bind,target=… is supported", where=f"line {step.line}")
-        if mount:
-            self.inputs.append(cache.files_key([self.context], self.context))
-        self.steps.append(Run(script, tuple(self._variables.items()), mount.get("target", "")))
+        self.steps.append(Run(step.value, tuple(self._variables.items())))
 
     def _copy(self, step: Instruction) -> None:
         flags, rest = dockerfile.flags(self._words(step))
