@@ -5,6 +5,7 @@ Field descriptions are the reference: the JSON Schema (`fleet schema`) and the d
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Annotated, Any, Literal
 
@@ -42,6 +43,14 @@ Image = Annotated[str, StringConstraints(pattern=IMAGE_PATTERN)]
 OBJECT_PATTERN = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
 ObjectName = Annotated[str, StringConstraints(pattern=OBJECT_PATTERN)]
 NonEmpty = Annotated[str, StringConstraints(min_length=1)]
+
+
+def _cidr(value: str) -> str:
+    ipaddress.ip_network(value)
+    return value
+
+
+Cidr = Annotated[str, AfterValidator(_cidr)]
 
 
 def _no_secret_url(value: str) -> str:
@@ -236,6 +245,15 @@ class Access(_Value):
     """Keycloak user names per role."""
 
 
+class Egress(_Value):
+    """A way out of an instance's namespace, for its tasks; by default there is none but to what Airflow itself needs."""
+
+    cidrs: list[Cidr] = Field(min_length=1)
+    """Where to, as address ranges: a NetworkPolicy knows no host names."""
+    ports: list[Annotated[int, Field(ge=1, le=65535)]] = Field(default_factory=list)
+    """TCP ports; none means all."""
+
+
 class Defaults(_Value):
     """What a team gets where it says nothing."""
 
@@ -272,6 +290,8 @@ class Deployment(_Value):
     """Who may sign in, and as what."""
     quota: Quota = Quota()
     """Overrides of the size's quota, key by key."""
+    egress: list[Egress] = Field(default_factory=list)
+    """What the tasks may reach over the network."""
     values: dict[str, Any] = Field(default_factory=dict)
     """Overrides of the Airflow chart's values, in the official chart's dialect; merged over what `fleet` makes."""
     labels: dict[LabelKey, LabelValue] = Field(default_factory=dict)

@@ -36,6 +36,7 @@ def values(platform: Platform, instance: Resolved) -> dict[str, Any]:
         "fernetKeySecretName": secrets.FERNET,
         "apiSecretKeySecretName": secrets.API,
         "jwtSecretName": secrets.JWT,
+        "enableBuiltInSecretEnvVars": {"AIRFLOW_CONN_AIRFLOW_DB": False},  # no DAG gets Airflow's own database
         **_components(platform, instance),
         **_git_sync(instance),
         "rbac": {"create": False},

@@ -11,6 +11,12 @@ from fleet.desired import naming
 from fleet.desired.resolve import Resolved
 from fleet.model import GitDags, Platform
 
+# Who may open an Airflow from outside its namespace: the front, wherever it runs, and the tunnel through which a managed
+# API server reaches Services (GKE's konnectivity), by which fleet asks Airflow how it is.
+_FRONT = [
+    {"namespaceLabels": {"fleet/front": "true"}},
+    {"namespaceLabels": {"kubernetes.io/metadata.name": "kube-system"}, "podLabels": {"k8s-app": "konnectivity-agent"}},
+]
 _DEFAULT_PORTS = {"http": 80, "https": 443, "git": 9418, "ssh": 22}
 
 
@@ -53,6 +59,8 @@ def _network(platform: Platform, instance: Resolved) -> dict[str, Any]:
         "database": {"port": platform.database.port, "cidrs": _cidrs(platform.database.host)},
         "signOn": {"port": sign_on.port or _DEFAULT_PORTS[sign_on.scheme], "cidrs": _cidrs(sign_on.hostname or "")},
         "git": _git(instance),
+        "front": {"peers": _FRONT},
+        "extraEgress": [{"cidrs": each.cidrs, "ports": each.ports} for each in instance.egress],
     }
 
 

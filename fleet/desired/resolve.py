@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fleet.model import DEFAULT_SIZES, Access, Dags, Deployment, Executor, Inventory, Quota, Size
+from fleet.model import DEFAULT_SIZES, Access, Dags, Deployment, Egress, Executor, Inventory, Quota, Size
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Resolved:
     size: Size
     quota: Quota
     access: Access
+    egress: tuple[Egress, ...]
     values: Mapping[str, Any]
     labels: Mapping[str, str]
     suspended: bool
@@ -48,6 +49,7 @@ def resolve(inventory: Inventory, name: str, entry: Deployment) -> Resolved:
         size=size,
         quota=size.quota.model_copy(update=entry.quota.model_dump(exclude_none=True)),
         access=entry.access,
+        egress=tuple(entry.egress),
         values=entry.values,
         labels=entry.labels,
         suspended=entry.suspended,
