@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fleet.paths import cache_dir
@@ -54,11 +54,21 @@ def locked(name: str) -> Iterator[None]:
         yield
 
 
+def sweep() -> None:
+    """Removes what killed builds left behind: folders of work whose lock nobody holds."""
+    for path in (root() / "work").glob("*"):
+        if path.is_dir():
+            with path.with_name(f"{path.name}.lock").open("w") as handle, suppress(BlockingIOError):
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path)
+
+
 @contextmanager
 def workdir(name: str) -> Iterator[Path]:
     """A folder to build in, empty at first and gone afterwards; call it under :func:`locked` of the same name."""
     path = root() / "work" / name
-    shutil.rmtree(path, ignore_errors=True)  # what a killed build left behind
+    if path.exists():  # what a killed build left behind
+        shutil.rmtree(path)
     path.mkdir(parents=True)
     try:
         yield path

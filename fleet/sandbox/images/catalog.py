@@ -124,6 +124,7 @@ def _image(reference: str, builder: Builder, say: Say) -> Image:
     key = cache.key(reference, builder.target.key, repr(builder.target.config))
     path = cache.root() / name / f"{tag}-{key}.tar"
     cached = path.exists()
+    cache.sweep()
     tree = builder.tree(builder.target)
     with cache.locked(key):
         if not path.exists():

@@ -78,3 +78,12 @@ def test_changed_settings_change_the_archive_and_no_layer_and_the_old_one_goes(c
 def test_nothing_is_left_of_the_work(context: Path) -> None:
     build(context)
     assert [path for path in (cache.root() / "work").iterdir() if path.suffix != ".lock"] == []
+
+
+def test_what_killed_builds_left_goes_and_running_ones_stay(context: Path) -> None:
+    left, running = cache.root() / "work" / "left", cache.root() / "work" / "running"
+    left.mkdir(parents=True)
+    with cache.locked("running"):
+        running.mkdir()
+        build(context)
+        assert (left.exists(), running.exists()) == (False, True)
