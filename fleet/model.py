@@ -9,7 +9,7 @@ import ipaddress
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 Role = Literal["admin", "op", "user", "viewer"]
 ROLES: tuple[Role, ...] = ("admin", "op", "user", "viewer")
@@ -56,6 +56,12 @@ Cidr = Annotated[str, AfterValidator(_cidr)]
 def _no_secret_url(value: str) -> str:
     if re.match(r"^[a-z+]+://[^/@]*:[^/@]*@", value):
         raise ValueError("a URL in the inventory must not carry a password: the inventory is no place for secrets")
+    return value
+
+
+def _no_boolean(value: object) -> object:
+    if isinstance(value, bool):  # which Python, and so Literal, takes for a number
+        raise ValueError("a boolean, not a number")
     return value
 
 
@@ -331,7 +337,7 @@ class Wave(_Value):
 class Inventory(_Value):
     """The whole of one `tenants.yaml`."""
 
-    version: Literal[1]
+    version: Annotated[Literal[1], BeforeValidator(_no_boolean)]
     """Version of this format."""
     platform: Platform
     """What the instances share."""
