@@ -86,7 +86,7 @@ def _terraform(site: Site, progress: Progress) -> None:
     program = terraform.system_program() or builds.tool("tofu", progress)
     link(site.layout.bin, program)
     with progress.step("terraform providers") as step:
-        stand_ins = not terraform.official_providers_reachable(program)
+        stand_ins = not terraform.official_providers_reachable(program, site.layout.terraformrc)
         step.how = f"stand-ins, {terraform.build_stand_ins()}" if stand_ins else "official"
         terraform.write_terraformrc(site.layout, stand_ins)
 

@@ -57,7 +57,7 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in version.partition("-")[0].split("."))
 
 
-def official_providers_reachable(program: Path) -> bool:
+def official_providers_reachable(program: Path, own_configuration: Path) -> bool:
     """Whether ``init`` with the user's own configuration gets the pinned providers, from a registry or a mirror.
 
     The folder it is tried in stays in the cache, so that a second ``init`` neither asks nor fetches again.
@@ -66,7 +66,10 @@ def official_providers_reachable(program: Path) -> bool:
     text = json.dumps({"terraform": {"required_providers": required}})
     folder = cache_dir() / "providers-official" / hashlib.sha256(f"{program}{text}".encode()).hexdigest()[:16]
     config.write(folder / "main.tf.json", text, mode=0o644)
-    return attempt(str(program), f"-chdir={folder}", "init", "-input=false", "-backend=false").returncode == 0
+    # In a shell that uses the sandbox, the configuration is the sandbox's own, which would find the stand-ins.
+    environment = {name: value for name, value in os.environ.items() if value != str(own_configuration)}
+    done = attempt(str(program), f"-chdir={folder}", "init", "-input=false", "-backend=false", env=environment)
+    return done.returncode == 0
 
 
 def build_stand_ins() -> str:
