@@ -64,11 +64,11 @@ class Simulated:
 
     def nodes(self) -> dict[str, str]:
         items = json.loads(self.kubectl("get", "nodes", "-o", "json"))["items"]
-        ready = {
-            item["metadata"]["name"]: next(c["status"] for c in item["status"].get("conditions", [{"type": "Ready", "status": "?"}]) if c["type"] == "Ready")
-            for item in items
-        }  # fmt: skip
-        return ready
+        return {item["metadata"]["name"]: readiness(item["status"]) for item in items}
+
+
+def readiness(status: dict[str, Any]) -> str:
+    return next((each["status"] for each in status.get("conditions", []) if each["type"] == "Ready"), "?")
 
 
 @pytest.fixture(scope="module")

@@ -152,7 +152,15 @@ def test_a_program_is_built_once_and_whole(monkeypatch: pytest.MonkeyPatch, tmp_
 
 @pytest.mark.parametrize(
     ("found", "enough"),
-    [("1.11.0", True), ("1.11.4", True), ("1.12.0-rc1", True), ("2.0.0", True), ("1.9.8", False), ("1.10.99", False), ("", False)],
+    [
+        ("1.11.0", True),
+        ("1.11.4", True),
+        ("1.12.0-rc1", True),
+        ("2.0.0", True),
+        ("1.9.8", False),
+        ("1.10.99", False),
+        ("", False),
+    ],
 )
 def test_terraform_must_be_new_enough(found: str, enough: bool) -> None:
     assert terraform.new_enough(found, "1.11.0") is enough

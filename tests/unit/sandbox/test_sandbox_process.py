@@ -89,7 +89,9 @@ def test_a_recycled_pid_is_never_killed() -> None:
 
 
 def test_a_process_that_ignores_the_polite_signal_is_killed(started: Callable[[Part], Record]) -> None:
-    stubborn = part("stubborn", python("import signal,time; signal.signal(15, signal.SIG_IGN); time.sleep(300)"), stop_timeout=0.3)
+    stubborn = part(
+        "stubborn", python("import signal,time; signal.signal(15, signal.SIG_IGN); time.sleep(300)"), stop_timeout=0.3
+    )
     record = started(stubborn)
     time.sleep(0.3)
     process.stop(record, "stubborn", stubborn)
