@@ -19,6 +19,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if layer not in LAYERS:
             raise pytest.UsageError(f"{item.nodeid}: a test belongs into one of tests/{{{','.join(LAYERS)}}}")
         item.add_marker(getattr(pytest.mark, layer))
+    # It takes the sandbox down that all others share, so it comes last (the sort is stable).
+    items.sort(key=lambda item: item.path.name == "test_sandbox_down.py")
 
 
 @pytest.fixture(scope="session")
