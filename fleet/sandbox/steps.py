@@ -66,7 +66,7 @@ def _preparations(site: Site, progress: Progress) -> list[Task]:
         step("network", lambda: network.up(site.layout) if site.layout.mode.real_node else "the host's own"),
         step(
             "postgresql programs",
-            lambda: "the machine's own" if has_server else embedded.install(embedded_version),
+            lambda: "the machine's own" if has_server else embedded.install(site.layout.postgres, embedded_version),
         ),
         step(
             "keycloak build",
