@@ -1,7 +1,7 @@
 """Installs and removes Helm releases: takes a chart and values, gives the release's revision, never decides when.
 
 pyhelm3 builds the command lines. It runs them through a shell and knows no echo; `_Command` runs them as an argument list
-through our process runner instead (ADR 0003).
+through our process runner instead (ADR 0007).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Talks to one Kubernetes API server: takes paths and manifests, gives plain JSON objects, never decides.
 
 The official client does the connection: kubeconfig, TLS, credential plug-ins, pooling. Its typed models are left out: they
-cost more to build than the request itself, and fleet reads few fields (ADR 0004).
+cost more to build than the request itself, and fleet reads few fields (ADR 0008).
 """
 
 from __future__ import annotations

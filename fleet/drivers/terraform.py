@@ -1,7 +1,7 @@
 """Runs Terraform on a stack: takes variables and secrets, gives what it changed, never decides.
 
 python-terraform builds the command lines. It blocks, knows no environment per call and no JSON events, and leaves its files
-of variables behind when killed; `_Terraform` adds what it lacks (ADR 0002).
+of variables behind when killed; `_Terraform` adds what it lacks (ADR 0006).
 """
 
 from __future__ import annotations
