@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from typer.main import get_command
@@ -73,20 +74,13 @@ def _name(argument: Any) -> str:
 
 
 def _flags(option: Any) -> str:
-    kind = (
-        ""
-        if option.is_flag
-        else " " + {"INTEGER": "NUMBER", "INTEGER RANGE": "NUMBER"}.get(_kind(option), _kind(option))
-    )
+    kinds = {str: "TEXT", int: "NUMBER", Path: "PATH"}
+    kind = "" if option.is_flag else " " + (option.metavar or kinds[option.type_descriptor.annotation])
     return ", ".join(f"`{flag}{kind}`" for flag in option.opts)
 
 
-def _kind(option: Any) -> str:
-    return str(option.metavar or option.type.name.upper())
-
-
 def _default(option: Any) -> str:
-    if option.is_flag or option.default is None or not option.show_default:
+    if option.is_flag or option.default in (None, "") or not option.show_default:
         return ""
     return f"`{option.default}`" + (f" or `${option.envvar}`" if option.envvar else "")
 

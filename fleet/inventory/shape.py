@@ -105,6 +105,8 @@ def _not_one_of(keys: Keys, given: Any, context: dict[str, Any]) -> Problem:
 def _mismatch(keys: Keys, given: str, pattern: str) -> Problem:
     if pattern == model.NAME_PATTERN and (problem := name_problem(given, keys)):
         return problem
+    if pattern not in _PATTERNS:
+        return Problem(f"`{_shown(given)}` does not fit `{pattern}`", keys, hint="see `fleet schema`")
     words, example = _PATTERNS[pattern]
     return Problem(f"`{_shown(given)}` is not {words}", keys, hint=f"for example `{example}`")
 

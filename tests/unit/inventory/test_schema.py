@@ -91,8 +91,7 @@ def test_what_fits_the_schema_fits_the_model(found: dict[str, Any]) -> None:
     if isinstance(checked, list):
         # What JSON Schema cannot say, the model says in words of its own.
         own = all(
-            re.search("`bucket` goes|a wave names|must not carry|inside the repository", one.what)
-            for one in checked
+            re.search("`bucket` goes|a wave names|must not carry|inside the repository", one.what) for one in checked
         )
         assert own or not VALIDATOR.is_valid(found), [one.what for one in checked]
     else:
