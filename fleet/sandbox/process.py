@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 _STOP_POLL = 0.05
-# In the environment of every process of ours: tells orphans of a killed part from strangers.
+# In the environment of every process of ours: by its value a stray one is known, whoever is its parent now.
 MARK = "FLEET_SANDBOX_PART"
 
 # Popen objects are kept, so that children that die while this program runs are reaped and nothing warns about them.
@@ -95,6 +95,10 @@ class Register:
     def forget(self, name: str) -> None:
         self._path(name).unlink(missing_ok=True)
 
+    def mark(self, name: str) -> str:
+        """What the processes of this part, in this sandbox and no other, are marked with."""
+        return str(self._folder / name)
+
     def names(self) -> list[str]:
         return sorted(path.name.removesuffix(".pid.json") for path in self._folder.glob("*.pid.json"))
 
@@ -102,8 +106,8 @@ class Register:
         return self._folder / f"{name}.pid.json"
 
 
-def start(part: Part, log: Path) -> Record:
-    """Start the part detached, in a session of its own, output appended to ``log``."""
+def start(part: Part, log: Path, mark: str) -> Record:
+    """Start the part detached, in a session of its own, output appended to ``log``, with ``mark`` in its environment."""
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ}
     with log.open("ab") as output:
@@ -113,7 +117,7 @@ def start(part: Part, log: Path) -> Record:
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd="/",
-            env=inherited | dict(part.environment) | {MARK: part.name},
+            env=inherited | dict(part.environment) | {MARK: mark},
             start_new_session=True,
             user=part.user,
             extra_groups=[] if part.user else None,
@@ -122,25 +126,34 @@ def start(part: Part, log: Path) -> Record:
     return Record(child.pid, start_time(child.pid) or 0, boot_id(), part.fingerprint())
 
 
-def stop(record: Record, name: str, how: Part | None = None) -> None:
-    """End the recorded process and, for a part with children of its own, all of its session; waits until it is gone."""
+def stop(record: Record, mark: str, how: Part | None = None) -> None:
+    """End the recorded process and, for a part with children of its own, all that carry its mark; wait until they are gone."""
     gently, patience = (how.stop_signal, how.stop_timeout) if how else (signal.SIGTERM, 10.0)
     if record.alive():
         _signal(record.pid, gently)
         if not _wait(lambda: not record.alive(), patience):
             _signal(record.pid, signal.SIGKILL)
             _wait(lambda: not record.alive(), patience)
-    if how is None or how.own_children:
-        end_orphans(record, name)
+    end_strays(mark, how)
 
 
-def end_orphans(record: Record, name: str) -> None:
-    """Kill what a dead leader left in its session; only processes that carry the part's mark."""
-    if record.boot != boot_id() or start_time(record.pid) is not None:
-        return
-    for pid in [pid for pid in session(record.pid) if _marked(pid, name)]:
+def end_strays(mark: str, how: Part | None = None) -> None:
+    """Kill what runs with this mark and no record: children of a killed leader, or a leader whose starter was killed."""
+    for pid in strays(mark, how):
         _signal(pid, signal.SIGKILL)
-    _wait(lambda: not any(_marked(pid, name) for pid in session(record.pid)), 5.0)
+    _wait(lambda: not strays(mark, how), 5.0)
+
+
+def strays(mark: str, how: Part | None = None) -> list[int]:
+    """Pids of all processes with this mark; of a part whose children are to outlive it, only leaders."""
+    leaders_only = how is not None and not how.own_children
+    return [
+        pid
+        for pid, fields in _stats()
+        if fields[0] not in "ZX"
+        and _has_mark(pid, mark)
+        and not (leaders_only and how and _command(pid) != how.command)
+    ]
 
 
 def session(leader: int) -> list[int]:
@@ -191,10 +204,16 @@ def _fields(pid: int) -> list[str] | None:
         return None
 
 
-def _marked(pid: int, name: str) -> bool:
+def _has_mark(pid: int, mark: str) -> bool:
     with contextlib.suppress(OSError):
-        return f"{MARK}={name}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        return f"{MARK}={mark}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     return False
+
+
+def _command(pid: int) -> tuple[str, ...]:
+    with contextlib.suppress(OSError):
+        return tuple(Path(f"/proc/{pid}/cmdline").read_text().split("\0")[:-1])
+    return ()
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

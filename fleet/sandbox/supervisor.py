@@ -44,7 +44,7 @@ class Supervisor:
         if record is not None:
             with self._progress.step(name) as step:
                 step.how = "stopped" if record.alive() else "was not running"
-                process.stop(record, name, part)
+                process.stop(record, self.register.mark(name), part)
             self.register.forget(name)
 
     def log(self, part: Part) -> Path:
@@ -56,13 +56,16 @@ class Supervisor:
             return None
         if record.alive() and record.fingerprint == part.fingerprint():
             return record
-        process.stop(record, part.name, part)
+        process.stop(record, self.register.mark(part.name), part)
         return None
 
     def _start(self, part: Part) -> Record:
+        mark = self.register.mark(part.name)
+        # Whoever started it may have been killed before it could write that down.
+        process.end_strays(mark, part)
         if part.prepare:
             part.prepare()
-        record = process.start(part, self.log(part))
+        record = process.start(part, self.log(part), mark)
         self.register.write(part.name, record)
         return record
 

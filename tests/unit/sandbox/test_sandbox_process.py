@@ -45,12 +45,12 @@ def started(tmp_path: Path) -> Iterator[Callable[[Part], Record]]:
     records: list[tuple[Record, Part]] = []
 
     def start(wanted: Part) -> Record:
-        records.append((process.start(wanted, tmp_path / f"{wanted.name}.log"), wanted))
+        records.append((process.start(wanted, tmp_path / f"{wanted.name}.log", f"test/{wanted.name}"), wanted))
         return records[-1][0]
 
     yield start
     for record, wanted in records:
-        process.stop(record, wanted.name, replace(wanted, stop_timeout=0.1))
+        process.stop(record, f"test/{wanted.name}", replace(wanted, stop_timeout=0.1))
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
 def test_a_started_process_is_alive_until_it_is_stopped(started: Callable[[Part], Record]) -> None:
     record = started(part())
     assert record.alive()
-    process.stop(record, "sleeper", part())
+    process.stop(record, "test/sleeper", part())
     assert not record.alive()
 
 
@@ -83,7 +83,7 @@ def test_a_recycled_pid_is_never_killed() -> None:
             Record(stranger.pid, started, "another boot", ""),
         ):
             assert not record.alive()
-            process.stop(record, "sleeper", part())
+            process.stop(record, "test/sleeper", part())
         assert stranger.poll() is None
         stranger.kill()
 
@@ -94,7 +94,7 @@ def test_a_process_that_ignores_the_polite_signal_is_killed(started: Callable[[P
     )
     record = started(stubborn)
     time.sleep(0.3)
-    process.stop(record, "stubborn", stubborn)
+    process.stop(record, "test/stubborn", stubborn)
     assert not record.alive()
 
 
@@ -111,28 +111,37 @@ def test_the_children_of_a_killed_leader_are_ended(started: Callable[[Part], Rec
     record, child = _with_child(started, part("parent", python(_PARENT)))
     os.kill(record.pid, signal.SIGKILL)
     assert eventually(lambda: not record.alive())
-    process.stop(record, "parent", part("parent"))
+    process.stop(record, "test/parent", part("parent"))
     assert eventually(lambda: process.start_time(child) is None)
 
 
 def test_children_that_are_not_its_own_outlive_it(started: Callable[[Part], Record]) -> None:
     shims = part("shims", python(_PARENT), own_children=False)
     record, child = _with_child(started, shims)
-    process.stop(record, "shims", shims)
+    process.stop(record, "test/shims", shims)
     assert process.start_time(child) is not None
     os.kill(child, signal.SIGKILL)
 
 
-def test_a_strangers_process_in_a_session_of_that_number_is_spared() -> None:
-    stranger = subprocess.Popen(["setsid", "--wait", "sh", "-c", "sleep 300 & wait"], start_new_session=True)
-    assert eventually(lambda: len(process.session(stranger.pid)) >= 1)
-    # As if the leader of ours had had this pid: there is no such leader, and the session's members carry no mark.
-    record = Record(stranger.pid, 1, process.boot_id(), "")
-    process.end_orphans(record, "sleeper")
-    assert stranger.poll() is None
-    for pid in [*process.session(stranger.pid), stranger.pid]:
-        os.kill(pid, signal.SIGKILL)
-    stranger.wait()
+def test_a_part_whose_starter_was_killed_before_it_wrote_that_down_is_replaced(supervisor: Supervisor) -> None:
+    supervisor.ensure(part())
+    lost = supervisor.register.read("sleeper")
+    supervisor.register.forget("sleeper")
+    supervisor.ensure(part())
+    found = supervisor.register.read("sleeper")
+    assert lost and found and found.pid != lost.pid
+    assert not lost.alive() and found.alive()
+
+
+def test_the_same_part_of_another_sandbox_is_spared(supervisor: Supervisor, tmp_path: Path) -> None:
+    other = Supervisor(tmp_path / "other", tmp_path / "logs", Progress())
+    other.ensure(part())
+    supervisor.ensure(part())
+    supervisor.stop("sleeper", part())
+    record = other.register.read("sleeper")
+    assert record and record.alive()
+    other.stop("sleeper", part())
+    assert not record.alive()
 
 
 def test_a_part_does_not_inherit_what_the_caller_has_in_its_environment(
@@ -177,6 +186,7 @@ def test_a_killed_part_is_started_again(supervisor: Supervisor) -> None:
     first = supervisor.register.read("sleeper")
     assert first
     os.kill(first.pid, signal.SIGKILL)
+    assert eventually(lambda: not first.alive())
     supervisor.ensure(part())
     second = supervisor.register.read("sleeper")
     assert second and second.alive() and second.pid != first.pid
