@@ -39,6 +39,10 @@ team finance --owner finance@example.com --dags "$FLEET_SANDBOX_GIT/finance.git"
 
 say "4. A DAG run in each; every task gets a pod of its own"
 airflow() { kubectl --namespace "airflow-$1" exec deployment/airflow-scheduler --container scheduler -- airflow "${@:2}"; }
+# Airflow's own log lines may stand before the JSON.
+state_of='import json, sys
+runs = json.loads("[{" + sys.stdin.read().partition("[{")[2])
+print({run["run_id"]: run["state"] for run in runs}.get(sys.argv[1], "missing"))'
 for team in marketing finance; do
     run_id="demo-$(date +%s)"
     printf '\033[36m$ airflow dags trigger fleet_hello --run-id %s   # in %s\033[0m\n' "$run_id" "$team"
@@ -49,7 +53,7 @@ for team in marketing finance; do
     state=queued
     for _ in $(seq 60); do
         state=$(airflow "$team" dags list-runs fleet_hello --output json 2>/dev/null |
-            python3 -c 'import json, sys; print({r["run_id"]: r["state"] for r in json.load(sys.stdin)}.get(sys.argv[1], "missing"))' "$run_id")
+            python3 -c "$state_of" "$run_id")
         case $state in success | failed | missing) break ;; esac
         sleep 2
     done
