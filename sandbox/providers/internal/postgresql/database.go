@@ -115,6 +115,6 @@ func deleteDatabase(ctx context.Context, s *server, state standin.Values) error 
 	if standin.Get[bool](state, "is_template") {
 		statements = append(statements, fmt.Sprintf("ALTER DATABASE %s IS_TEMPLATE false", quote(name)))
 	}
-	statements = append(statements, fmt.Sprintf("DROP DATABASE %s WITH (FORCE)", quote(name)))
+	statements = append(statements, fmt.Sprintf("DROP DATABASE IF EXISTS %s WITH (FORCE)", quote(name)))
 	return s.asOwner(ctx, standin.Get[string](state, "owner"), "error dropping database "+name, statements...)
 }

@@ -34,7 +34,7 @@ var settings = []struct{ attribute, variable, keyword, fallback string }{
 	{"database", "PGDATABASE", "dbname", "postgres"},
 	{"username", "PGUSER", "user", "postgres"},
 	{"password", "PGPASSWORD", "password", ""},
-	{"sslmode", "PGSSLMODE", "sslmode", ""},
+	{"sslmode", "PGSSLMODE", "sslmode", "require"},
 	{"sslrootcert", "", "sslrootcert", ""},
 	{"connect_timeout", "PGCONNECT_TIMEOUT", "connect_timeout", "180"},
 }
