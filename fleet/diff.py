@@ -92,7 +92,7 @@ def _instance(desired: DesiredInstance, observed: ObservedInstance, refresh: boo
 
 def _kept(observed: ObservedInstance) -> bool:
     """Only its database is left, and that on purpose (`remove-team --keep-database`)."""
-    return observed.record is not None and observed.record.kept and observed.created is None
+    return observed.record is not None and observed.record.kept is not None and observed.created is None
 
 
 def _asked(refresh: bool) -> tuple[str, ...]:

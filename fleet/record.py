@@ -32,11 +32,12 @@ class Record:
     name: str
     parts: Mapping[str, Applied] = field(default_factory=dict)
     providers: tuple[str, ...] = ()  # what Terraform ran with; a stand-in says so
-    kept: bool = False  # the team was removed, its database and its keys were kept
+    # The team was removed, its database and its keys were kept: the stack's variables, for whoever destroys them later.
+    kept: Mapping[str, Any] | None = None
 
     def with_part(self, part: str, inputs: Mapping[str, Any], at: str) -> Record:
         """This record with one part applied anew."""
-        return replace(self, parts={**self.parts, part: Applied(inputs, at)}, kept=False)
+        return replace(self, parts={**self.parts, part: Applied(inputs, at)}, kept=None)
 
 
 def from_config_map(manifest: Mapping[str, Any]) -> Record:

@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fleet import keys
 from fleet.apply import Tell, gone, step, write_record
-from fleet.desired import Desired, naming
+from fleet.desired import Desired, naming, stacks
 from fleet.drivers.kubernetes import core
 from fleet.drivers.world import World
 from fleet.observe import Observed, ObservedInstance
@@ -47,6 +46,8 @@ def holding(name: str, desired: Desired, observed: Observed) -> Holding | None:
     applied = found.record.parts.get("terraform") if found.record else None
     if applied:
         return Holding(name, found, dict(applied.inputs["variables"]))
+    if found.record and found.record.kept:
+        return Holding(name, found, dict(found.record.kept))
     # Never recorded: a first run ended within Terraform. What it was to make is what the inventory says.
     planned = desired.instances.get(name)
     return Holding(name, found, dict(planned.parts["terraform"]["variables"]) if planned else None)
@@ -65,7 +66,7 @@ async def remove(holding: Holding, world: World, tell: Tell, *, keep_database: b
     if holding.variables is not None:
         await step(name, "terraform", _destroy(world, holding, keep_database), tell)
     if keep_database:
-        await write_record(world, Record(name, kept=True))
+        await write_record(world, Record(name, kept=holding.variables))
         return
     await step(name, "keys", _forget(world, name), tell)
 
@@ -83,12 +84,8 @@ async def _guardrails(world: World, name: str) -> str:
 
 async def _destroy(world: World, holding: Holding, keep_database: bool) -> str:
     stack = await world.open_stack("team")
-    secrets = await keys.ensure(world.cluster, holding.name, used=False)
-    changes = await stack.destroy(
-        holding.name, holding.variables or {},
-        {"database_password": secrets["database-password"], "sso_client_secret": secrets["sso-client-secret"]},
-        targets=(_SIGN_ON,) if keep_database else (),
-    )  # fmt: skip
+    targets = (_SIGN_ON,) if keep_database else ()
+    changes = await stack.destroy(holding.name, holding.variables or {}, stacks.NO_SECRETS, targets)
     if not keep_database:
         await stack.delete_workspace(holding.name)
     return f"{len(changes)} resources"

@@ -80,7 +80,7 @@ def _status(desired: DesiredInstance, observed: ObservedInstance, now: datetime)
 
 
 def _orphan(observed: ObservedInstance, now: datetime) -> Row:
-    kept = observed.record is not None and observed.record.kept
+    kept = observed.record is not None and observed.record.kept is not None
     return {
         "instance": observed.name,
         "state": "database kept" if kept else "orphan: not in the inventory",

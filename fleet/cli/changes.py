@@ -96,6 +96,7 @@ async def _resources(found: Plan, sight: common.Sight) -> dict[str, list[str]]:
     """Per changed instance, what Terraform would do: one process each, side by side. A new instance has no state to look at,
     and looking would make its workspace."""
     from fleet.apply import PARALLEL
+    from fleet.desired import stacks
 
     changed = [change for change in found.changes if change.part == "terraform" and change.action != "create"]
     room = asyncio.Semaphore(PARALLEL)
@@ -104,9 +105,7 @@ async def _resources(found: Plan, sight: common.Sight) -> dict[str, list[str]]:
         async with room:
             stack = await sight.world.open_stack("team")
             variables = sight.desired.instances[name].parts["terraform"]["variables"]
-            # Write-only arguments are not sent while their version stands, so a plan needs no real secret.
-            blank = {"database_password": "x" * 32, "sso_client_secret": "x" * 32}
-            return [f"{each.action} {each.address}" for each in await stack.plan(name, variables, blank)]
+            return [f"{each.action} {each.address}" for each in await stack.plan(name, variables, stacks.NO_SECRETS)]
 
     if changed:
         await sight.world.open_stack("team")

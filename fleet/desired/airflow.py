@@ -53,7 +53,12 @@ def config(platform: Platform, instance: Resolved) -> dict[str, dict[str, str]]:
     https = urlsplit(naming.url(platform, instance.name)).scheme == "https"
     return {
         "core": {"auth_manager": FAB, "load_examples": "False", "parallelism": str(instance.size.parallelism)},
-        "api": {"base_url": naming.url(platform, instance.name) + "/", "expose_config": "False"},
+        "api": {
+            "base_url": naming.url(platform, instance.name) + "/",
+            "expose_config": "False",
+            # Up to Airflow 3.2 sign-in writes this audience and checks the other one (apache/airflow#67494).
+            "jwt_audience": naming.client_id(instance.name),
+        },
         # An audience of its own: a token of one instance is worth nothing at another (facts of the design).
         "api_auth": {
             "jwt_audience": naming.client_id(instance.name),

@@ -11,6 +11,10 @@ from fleet.model import Deployment, Inventory, Platform
 # Raised when a password is to be set anew: Terraform sends a write-only argument only when its version changes.
 SECRETS_VERSION = 1
 
+# What stands for the ephemeral variables in a plan and in a destruction: write-only arguments are sent only when their
+# version changes, so no real secret is needed there.
+NO_SECRETS = {"database_password": "x" * 32, "sso_client_secret": "x" * 32}
+
 
 def backend(platform: Platform, stack: str) -> dict[str, Any]:
     """The back end block of a stack, in Terraform's JSON syntax; each stack has a place of its own for its workspaces."""

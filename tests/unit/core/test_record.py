@@ -19,7 +19,7 @@ records = st.builds(
     st.just("marketing"),
     st.dictionaries(st.sampled_from(["terraform", "airflow"]), st.builds(Applied, inputs, st.text())),
     st.lists(st.text(), max_size=3).map(tuple),
-    st.booleans(),
+    st.none() | inputs,
 )
 
 
