@@ -26,6 +26,11 @@ ETCD_PEER_PORT = 2380
 POSTGRES_PORT = 5432
 KEYCLOAK_PORT = 8180
 GIT_PORT = 9418
+CLOUD_SQL_PORT = 9410
+
+# What the local Cloud SQL Admin API calls its one instance (and its project), and the bucket it finds there.
+CLOUD_SQL_INSTANCE = "fleet-sandbox"
+BACKUP_BUCKET = "fleet-backups"
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,11 @@ class Layout:
     def git(self) -> Path:
         """Bare repositories below it are served at ``git://<address>:9418/<name>``."""
         return self.root / "git"
+
+    @property
+    def buckets(self) -> Path:
+        """Stands for Cloud Storage: ``gs://bucket/path`` is the file ``bucket/path`` below it."""
+        return self.root / "buckets"
 
     @property
     def terraformrc(self) -> Path:

@@ -1,4 +1,5 @@
-"""What stands beside the cluster: takes a site, gives PostgreSQL, Keycloak and the git server, never Kubernetes parts."""
+"""What stands beside the cluster: takes a site, gives PostgreSQL, Keycloak, the git server and the Cloud SQL Admin API,
+never Kubernetes parts."""
 
 from __future__ import annotations
 
@@ -7,14 +8,15 @@ from functools import cache
 from pathlib import Path
 
 from fleet.sandbox import keycloak, postgres, probes
+from fleet.sandbox.cloudsql import part as cloudsql
 from fleet.sandbox.layout import GIT_PORT
 from fleet.sandbox.process import Part
 from fleet.sandbox.site import Site
 
 
 def parts(site: Site) -> list[Part]:
-    """The three services that Airflow instances lean on."""
-    return [postgres.part(site), keycloak.part(site), _git(site)]
+    """The services that Airflow instances, and their backups, lean on."""
+    return [postgres.part(site), keycloak.part(site), _git(site), cloudsql.part(site)]
 
 
 def _git(site: Site) -> Part:
