@@ -13,14 +13,15 @@ from typing import Any
 
 import pytest
 
+from fleet import inventory
 from fleet.desired import airflow as desired
+from fleet.desired.resolve import resolve
 from fleet.sandbox import images
 from fleet.sandbox.images import chroot, layers
 
 PROBE = Path(__file__).with_name("image_probe.py")
 OPEN = {"/api/v2/monitor/health": 200, "/api/v2/auth/login": 307, "/auth/login/": 200}
 SETTINGS = {
-    "AIRFLOW__CORE__AUTH_MANAGER": desired.FAB,
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite:////tmp/home/airflow.db",
     "AIRFLOW__API__SECRET_KEY": "a-secret-of-this-test",
     "AIRFLOW__API__WORKERS": "1",
@@ -29,6 +30,16 @@ SETTINGS = {
     "AIRFLOW__LOGGING__BASE_LOG_FOLDER": "/tmp/home/logs",
     "AIRFLOW_SSO_CLIENT_SECRET": "no-sign-on-happens-here",
 }
+INVENTORY = """\
+version: 1
+platform:
+  domain: airflow.example.com
+  kubernetes: {context: test}
+  database: {host: 10.1.2.3}
+  sso: {url: "https://sso.example.com"}
+teams:
+  team: {owner: team@example.com}
+"""
 # The tree is read-only for the server but for /tmp: as in a pod with readOnlyRootFilesystem.
 SCRIPT = """set -eu
 mkdir /tmp/home && cp /srv/* /tmp/home/ && chown -R 50000:0 /tmp/home && cd /tmp/home
@@ -43,12 +54,18 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def webserver_config() -> str:
-    template = desired._template()
-    text: str = template.render(
-        issuer="http://127.0.0.1:1/realms/x", client_id="airflow-x", base_url="http://127.0.0.1:1"
-    )
-    return text
+def wanted(tmp: Path) -> tuple[dict[str, str], str]:
+    """What fleet makes for an instance: its settings as environment variables, its webserver_config.py."""
+    (tmp / "tenants.yaml").write_text(INVENTORY)
+    loaded = inventory.load(tmp / "tenants.yaml").inventory
+    team = resolve(loaded, "team", loaded.teams["team"])
+    sections = desired.config(loaded.platform, team)
+    settings = {
+        f"AIRFLOW__{section.upper()}__{key.upper()}": value
+        for section, keys in sections.items()
+        for key, value in keys.items()
+    }
+    return settings, desired.webserver_config(loaded.platform, team)
 
 
 CASES = [(version, path) for version, path in zip(images.airflow_versions(), ("", "/team"), strict=True)]
@@ -63,9 +80,10 @@ def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     layers.unpack(image.tree.layers, folder / "root")
     setuid = [str(path) for path in (folder / "root").rglob("*") if path.is_file() and path.lstat().st_mode & 0o6000]
     (folder / "root" / "srv" / "probe.py").write_text(PROBE.read_text())
-    (folder / "root" / "srv" / "webserver_config.py").write_text(webserver_config())
+    settings, webserver_config = wanted(folder)
+    (folder / "root" / "srv" / "webserver_config.py").write_text(webserver_config)
     base = f"http://127.0.0.1:{free_port()}{path}/"
-    environment = {**image.tree.config.env, **SETTINGS, "AIRFLOW__API__BASE_URL": base, "BASE_URL": base}
+    environment = {**image.tree.config.env, **settings, **SETTINGS, "AIRFLOW__API__BASE_URL": base, "BASE_URL": base}
     environment["PATH"] += ":/usr/sbin:/sbin"
     log = folder / "log"
     chroot.run(folder / "root", SCRIPT, environment, log)
