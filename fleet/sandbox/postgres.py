@@ -73,6 +73,9 @@ def _prepare(site: Site, folder: Path, settings: list[Path]) -> None:
     data = site.layout.postgres / "data"
     if not (data / "PG_VERSION").is_file():
         _create(site, folder)
+    # No server of ours runs when this is called. The server itself would take a process that has its predecessor's
+    # number by now, or a zombie of it, for one at work on this data.
+    (data / "postmaster.pid").unlink(missing_ok=True)
     for source in settings:
         _give(config.write(data / source.name, source.read_text()))
 
