@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 COLUMNS = 120
-FIRST, LAST = 2, 5  # of what one command says, the lines that are shown; the others are counted
+FIRST, LAST = 2, 7  # of what one command says, the lines that are shown; the others are counted
 PROMPT = "$ "
 _FONT_FACE = re.compile(r"@font-face\s*\{.*?\}", re.DOTALL)
 _REMARK = re.compile(r"<!--.*?-->\s*", re.DOTALL)
