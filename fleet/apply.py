@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from fleet import keys, paths, record
+from fleet import keys, lease, paths, record
 from fleet.desired import Desired, DesiredInstance, naming
 from fleet.diff import PLATFORM
 from fleet.drivers.kubernetes import core, group
@@ -21,7 +21,7 @@ from fleet.errors import FleetError
 from fleet.observe import Observed
 from fleet.plan import Plan
 from fleet.record import Record
-from fleet.wait import wait_for_job, wait_until_healthy
+from fleet.wait import wait_for_job, wait_until_healthy, wait_while_terminating
 
 # Instances worked on at once. Each costs a Terraform process and an Airflow that starts.
 PARALLEL = 4
@@ -33,7 +33,7 @@ class Event:
 
     instance: str
     step: str
-    state: Literal["started", "done", "failed"]
+    state: Literal["waiting", "started", "done", "failed"]
     seconds: float = 0.0
     detail: str = ""
 
@@ -60,7 +60,8 @@ async def apply(plan: Plan, desired: Desired, observed: Observed, world: World, 
     try:
         await _system_namespace(world)
         if plan.platform:
-            await _platform(desired, observed, world, tell)
+            async with lease.held(world.cluster, PLATFORM, _saying(PLATFORM, tell)):
+                await _platform(desired, observed, world, tell)
         if any(change.part == "terraform" for change in plan.changes):
             await world.open_stack("team")  # one `init`, before the instances run side by side
     except FleetError as error:
@@ -68,17 +69,22 @@ async def apply(plan: Plan, desired: Desired, observed: Observed, world: World, 
     room = asyncio.Semaphore(PARALLEL)
     return await asyncio.gather(
         *(
-            _within(room, _Work(desired.instances[name], observed, world, tell), {change.part for change in changes})
+            _within(room, _Work(desired.instances[name], world, tell), {change.part for change in changes})
             for name, changes in plan.instances.items()
         )
     )
+
+
+def _saying(instance: str, tell: Tell) -> Callable[[str], None]:
+    return lambda words: tell(Event(instance, "lease", "waiting", detail=words))
 
 
 async def _within(room: asyncio.Semaphore, work: _Work, parts: set[str]) -> Outcome:
     async with room:
         started = time.monotonic()
         try:
-            await work.run(parts)
+            async with lease.held(work.world.cluster, work.name, _saying(work.name, work.tell)):
+                await work.run(parts)
         except FleetError as error:
             return Outcome(work.name, error, time.monotonic() - started)
         return Outcome(work.name, None, time.monotonic() - started)
@@ -104,17 +110,20 @@ async def _platform(desired: Desired, observed: Observed, world: World, tell: Te
 
 
 class _Work:
-    """The work on one instance; keeps its record as the parts get done."""
+    """The work on one instance, once its Lease is held; keeps its record as the parts get done."""
 
-    def __init__(self, desired: DesiredInstance, observed: Observed, world: World, tell: Tell) -> None:
-        self.name, self._desired, self._world, self._tell = desired.name, desired, world, tell
-        before = observed.instances.get(self.name)
-        self._record = (before.record if before else None) or Record(self.name)
+    def __init__(self, desired: DesiredInstance, world: World, tell: Tell) -> None:
+        self.name, self.world, self.tell, self._desired = desired.name, world, tell, desired
+        self._record = Record(desired.name)
         self._writing = asyncio.Lock()
 
     async def run(self, parts: set[str]) -> None:
+        # Read now, under the Lease: another run may have ended since the plan was made.
+        written = await self.world.cluster.get(core("configmaps", naming.SYSTEM_NAMESPACE, naming.record(self.name)))
+        if written:
+            self._record = record.from_config_map(written)
         used = bool(self._record.parts)
-        self._keys = await keys.ensure(self._world.cluster, self.name, used=used)
+        self._keys = await keys.ensure(self.world.cluster, self.name, used=used)
         # These two need nothing of each other. Both end before a fault of either is raised: nothing goes on behind it.
         side_by_side = [self._make(part) for part in ("terraform", "guardrails") if part in parts]
         for result in await asyncio.gather(*side_by_side, return_exceptions=True):
@@ -129,13 +138,13 @@ class _Work:
             detail: str = await getattr(self, f"_make_{part}")(self._desired.parts[part])  # type: ignore[index]
             async with self._writing:
                 self._record = self._record.with_part(part, self._desired.parts[part], _now())  # type: ignore[index]
-                await write_record(self._world, self._record)
+                await write_record(self.world, self._record)
             return detail
 
-        await step(self.name, part, make(), self._tell)
+        await step(self.name, part, make(), self.tell)
 
     async def _make_terraform(self, inputs: dict[str, Any]) -> str:
-        stack = await self._world.open_stack("team")
+        stack = await self.world.open_stack("team")
         secrets = {
             "database_password": self._keys["database-password"],
             "sso_client_secret": self._keys["sso-client-secret"],
@@ -146,41 +155,42 @@ class _Work:
         return f"{len(changes)} resources, providers: {', '.join(providers)}"
 
     async def _make_guardrails(self, inputs: dict[str, Any]) -> str:
-        revision = await self._world.helm.upgrade(
-            naming.guardrails_release(self.name),
-            naming.SYSTEM_NAMESPACE,
-            paths.asset("charts") / "guardrails",
-            inputs["values"],
-        )
+        await wait_while_terminating(self.world.cluster, self._desired.namespace)
+        return await self._upgrade("guardrails", naming.guardrails_release(self.name), naming.SYSTEM_NAMESPACE, inputs)
+
+    async def _upgrade(self, chart: str, release: str, namespace: str, inputs: dict[str, Any]) -> str:
+        pending = f"owner=helm,name={release},status in (pending-install,pending-upgrade,pending-rollback)"
+        if await self.world.cluster.list(core("secrets", namespace), labels=pending, metadata_only=True):
+            # Whoever left it so is dead: we hold the Lease.
+            await self.world.helm.recover(release, namespace)
+        revision = await self.world.helm.upgrade(release, namespace, paths.asset("charts") / chart, inputs["values"])
         return f"revision {revision}"
 
     async def _make_secrets(self, inputs: dict[str, Any]) -> str:
-        await keys.spread(self._world.cluster, self.name, inputs, self._keys)
+        await keys.spread(self.world.cluster, self.name, inputs, self._keys)
         return ""
 
     async def _make_migration(self, inputs: dict[str, Any]) -> str:
         job = dict(self._desired.migration_job)
         namespace, name = self._desired.namespace, job["metadata"]["name"]
         path = group("batch/v1", "jobs", namespace, name)
-        found = await self._world.cluster.get(path)
+        found = await self.world.cluster.get(path)
         if found and found.get("status", {}).get("failed"):
-            await self._world.cluster.delete(path)
-            await gone(self._world, path)
-        await self._world.cluster.create(group("batch/v1", "jobs", namespace), job)
-        await wait_for_job(self._world.cluster, namespace, name)
+            await self.world.cluster.delete(path)
+            await gone(self.world, path)
+        await self.world.cluster.create(group("batch/v1", "jobs", namespace), job)
+        await wait_for_job(self.world.cluster, namespace, name)
         return str(inputs["image"])
 
     async def _make_airflow(self, inputs: dict[str, Any]) -> str:
-        revision = await self._world.helm.upgrade(
-            naming.AIRFLOW_RELEASE, self._desired.namespace, paths.asset("charts") / "airflow", inputs["values"]
-        )
+        done = await self._upgrade("airflow", naming.AIRFLOW_RELEASE, self._desired.namespace, inputs)
         # Recorded as applied only when healthy: a run that ended before is taken up here by the next.
         if not self._desired.suspended:
-            await step(self.name, "healthy", self._healthy(), self._tell)
-        return f"revision {revision}"
+            await step(self.name, "healthy", self._healthy(), self.tell)
+        return done
 
     async def _healthy(self) -> str:
-        await wait_until_healthy(self._world.cluster, self._desired)
+        await wait_until_healthy(self.world.cluster, self._desired)
         return self._desired.url
 
 

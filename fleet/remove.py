@@ -8,12 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fleet.apply import Tell, gone, step, write_record
+from fleet import lease
+from fleet.apply import Event, Tell, step, write_record
 from fleet.desired import Desired, naming, stacks
 from fleet.drivers.kubernetes import core
 from fleet.drivers.world import World
 from fleet.observe import Observed, ObservedInstance
 from fleet.record import Record
+from fleet.wait import wait_until_gone
 
 _SIGN_ON = "module.instance.module.sso"
 
@@ -59,6 +61,13 @@ async def remove(holding: Holding, world: World, tell: Tell, *, keep_database: b
     Raises:
         FleetError: a step failed; the steps after it were not begun.
     """
+    async with lease.held(
+        world.cluster, holding.name, lambda words: tell(Event(holding.name, "lease", "waiting", detail=words))
+    ):
+        await _remove(holding, world, tell, keep_database)
+
+
+async def _remove(holding: Holding, world: World, tell: Tell, keep_database: bool) -> None:
     name = holding.name
     if holding.observed.created is not None:
         await step(name, "airflow", _uninstall(world, naming.AIRFLOW_RELEASE, naming.namespace(name)), tell)
@@ -78,7 +87,7 @@ async def _uninstall(world: World, release: str, namespace: str) -> str:
 
 async def _guardrails(world: World, name: str) -> str:
     await world.helm.uninstall(naming.guardrails_release(name), naming.SYSTEM_NAMESPACE)
-    await gone(world, core("namespaces", name=naming.namespace(name)))
+    await wait_until_gone(world.cluster, naming.namespace(name))
     return ""
 
 

@@ -108,6 +108,12 @@ def state(desired: DesiredInstance, observed: ObservedInstance) -> str:
     return f"not ready: {', '.join(waiting)}" if waiting else "healthy"
 
 
+def reason(line: Mapping[str, Any]) -> str:
+    """What a journal line has to say beside its facts."""
+    error = line.get("error") or {}
+    return str(line.get("detail") or error.get("what") or line.get("command") or line.get("ended") or "")
+
+
 def is_fine(row: Row) -> bool:
     """Whether a status row needs nobody's attention."""
     return row["state"] in ("healthy", "suspended", "database kept")

@@ -15,6 +15,8 @@ from fleet.observe import component
 # A cold Airflow on a busy machine: image pulled, four components started, first heartbeats.
 HEALTHY_SECONDS = 600.0
 JOB_SECONDS = 900.0
+# Pods get 60 s at most to end by themselves, Airflow's included.
+GONE_SECONDS = 240.0
 _PAUSE_SECONDS = 1.0
 
 
@@ -69,6 +71,36 @@ def _trouble(pod: Manifest) -> str:
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             return str(condition.get("message", "not scheduled"))
     return ""
+
+
+async def wait_until_gone(cluster: Cluster, namespace: str) -> None:
+    """Until a namespace and all in it are deleted.
+
+    Raises:
+        FleetError: not within :data:`GONE_SECONDS`; the API server's own reasons are in it.
+    """
+    reasons = ""
+    async for _ in _until(GONE_SECONDS):
+        found = await cluster.get(core("namespaces", name=namespace))
+        if found is None:
+            return
+        conditions = found.get("status", {}).get("conditions", [])
+        reasons = " ".join(each.get("message", "") for each in conditions if each["status"] == "True")
+    raise FleetError(
+        f"the namespace {namespace} is still Terminating after {GONE_SECONDS:.0f} s: {reasons or 'no reason given'}",
+        hint="remove what holds it (a finalizer without its controller, mostly), then run the same command again",
+    )
+
+
+async def wait_while_terminating(cluster: Cluster, namespace: str) -> None:
+    """Until a namespace is either there to stay or gone: nothing can be made in one that is being deleted.
+
+    Raises:
+        FleetError: as :func:`wait_until_gone`.
+    """
+    found = await cluster.get(core("namespaces", name=namespace))
+    if found and "deletionTimestamp" in found["metadata"]:
+        await wait_until_gone(cluster, namespace)
 
 
 async def wait_for_job(cluster: Cluster, namespace: str, name: str) -> None:

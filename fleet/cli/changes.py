@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -57,7 +58,7 @@ def apply(
     show(found)
     if not found.empty:
         common.confirm("Make these changes?", yes)
-        make(found, sight)
+        make(found, sight, "apply", inventory)
 
 
 def find(sight: common.Sight, names: list[str], refresh: bool = False) -> Plan:
@@ -81,15 +82,20 @@ def show(found: Plan) -> None:
     typer.echo(report.plan_text(found))
 
 
-def make(found: Plan, sight: common.Sight) -> None:
-    """Carry out a plan and say what came of it.
+def make(found: Plan, sight: common.Sight, command: str, inventory: Path) -> None:
+    """Carry out a plan, write it down, and say what came of it.
 
     Raises:
         typer.Exit: something failed.
     """
+    from fleet import journal
     from fleet.apply import apply
 
-    common.finish(common.run(apply(found, sight.desired, sight.observed, sight.world, common.tell)))
+    with journal.recording(command, inventory, found.changes) as written:
+        tell = common.telling(written)
+        outcomes = common.run(apply(found, sight.desired, sight.observed, sight.world, tell))
+        journal.outcomes(written, outcomes)
+    common.finish(outcomes)
 
 
 async def _resources(found: Plan, sight: common.Sight) -> dict[str, list[str]]:

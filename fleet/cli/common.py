@@ -15,10 +15,11 @@ import typer
 from fleet.errors import ExitCode, FleetError
 
 if TYPE_CHECKING:
-    from fleet.apply import Event, Outcome
+    from fleet.apply import Event, Outcome, Tell
     from fleet.desired import Desired
     from fleet.drivers.world import World
     from fleet.inventory import Document
+    from fleet.journal import Journal
     from fleet.observe import Observed
 
 T = TypeVar("T")
@@ -126,9 +127,22 @@ def confirm(question: str, yes: bool) -> None:
         raise typer.Exit(ExitCode.REFUSED)
 
 
-def tell(event: Event) -> None:
+def telling(journal: Journal) -> Tell:
+    """Progress to the terminal and to the journal."""
+
+    def tell(event: Event) -> None:
+        journal.event(event)
+        _show(event)
+
+    return tell
+
+
+def _show(event: Event) -> None:
     """One line of progress when a step ends."""
     if event.state == "started":
+        return
+    if event.state == "waiting":
+        say(f"… {event.detail}")
         return
     mark = typer.style("✓", fg="green") if event.state == "done" else typer.style("✗", fg="red")
     detail = f"  {event.detail}" if event.detail else ""

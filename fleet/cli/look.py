@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     app.command("schema")(schema)
     app.command("status")(status)
     app.command("logs")(logs)
+    app.command("history")(history)
 
 
 def validate(inventory: common.InventoryPath = common.DEFAULT_INVENTORY) -> None:
@@ -92,3 +93,25 @@ def logs(
 
     if not common.run(work()) and not follow:
         raise FleetError(f"no pod of {name} has said anything", hint=f"`fleet status {name}` shows its pods")
+
+
+def history(
+    run: Annotated[str | None, typer.Argument(help="One run, step by step.", show_default=False)] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many runs, from the newest.")] = 20,
+    output: common.OutputOption = "table",
+) -> None:
+    """Show what was changed from this machine, and what came of it."""
+    from dataclasses import asdict
+
+    from fleet import journal, report
+
+    form = report.output(output)
+    if run is None:
+        rows: list[report.Row] = [asdict(each) for each in journal.runs(limit)]
+        columns: tuple[str, ...] = ("name", "started", "command", "changes", "ended", "seconds")
+    else:
+        rows = [{**line, "why": report.reason(line)} for line in journal.lines(run)]
+        columns = ("at", "kind", "instance", "step", "state", "seconds", "why")
+        if not rows:
+            raise FleetError(f"there is no run `{run}`", hint="`fleet history` lists them", exit_code=ExitCode.REFUSED)
+    typer.echo(report.render(rows, columns, form) if rows else "no runs")

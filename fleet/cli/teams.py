@@ -57,7 +57,7 @@ def add_team(
     changes.show(found)
     common.confirm(f"Add {name} to {inventory} and make these changes?", yes)
     edit.add_team(inventory, name, entry)  # from here on `fleet apply` goes on, whatever happens
-    changes.make(found, sight)
+    changes.make(found, sight, f"add-team {name}", inventory)
     typer.echo(sight.desired.instances[name].url)
 
 
@@ -94,7 +94,7 @@ def remove_team(
     yes: common.Yes = False,
 ) -> None:
     """Remove a team: show what goes, destroy it, take its entry out last. A name that only the world knows will do as well."""
-    from fleet import report
+    from fleet import journal, report
     from fleet.inventory import edit
     from fleet.remove import holding, remove
 
@@ -107,7 +107,8 @@ def remove_team(
         typer.echo(f"{name}: this goes\n{report.join(held.lines(keep_database))}")
     _type_name(name, yes, confirm)
     if held:
-        common.run(remove(held, sight.world, common.tell, keep_database=keep_database))
+        with journal.recording(f"remove-team {name}", inventory, ()) as written:
+            common.run(remove(held, sight.world, common.telling(written), keep_database=keep_database))
     if name in document.inventory.teams:
         edit.remove_team(inventory, name)
     common.say(f"{name} is removed" + ("; its database and keys are kept" if keep_database else ""))

@@ -35,6 +35,11 @@ def record(instance: str) -> str:
     return f"applied-{instance}"
 
 
+def lease(instance: str) -> str:
+    """Lease in the system namespace, held by whoever is at work on the instance."""
+    return f"fleet-{instance}"
+
+
 def sql(instance: str) -> str:
     """Database, schema and role: PostgreSQL names without dashes need no quotes anywhere."""
     return instance.replace("-", "_")

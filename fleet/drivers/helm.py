@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pyhelm3 import Command
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from fleet.drivers import process, tools
 from fleet.errors import FleetError
@@ -23,9 +24,16 @@ class _Command(Command):
         if self._kubeconfig:
             argv += ["--kubeconfig", str(self._kubeconfig)]
         argv += ["--kube-context", str(self._kubecontext)]
-        finished = await process.run(argv, stdin=input)
-        if finished.returncode != 0:
-            raise _error(finished)
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception(_passes),
+            stop=stop_after_attempt(6),
+            wait=wait_exponential_jitter(2, max=15),
+            reraise=True,
+        ):
+            with attempt:
+                finished = await process.run(argv, stdin=input)
+                if finished.returncode != 0:
+                    raise _error(finished)
         return finished.stdout
 
 
@@ -58,6 +66,18 @@ class Helm:
         )
         return int(answer["version"])
 
+    async def recover(self, release: str, namespace: str) -> None:
+        """Free a release that a killed client left pending: back to the revision that was deployed, or away with it.
+
+        Call it only while nobody else can be at work on the release.
+        """
+        history: Any = await self._command().history(release, namespace=namespace)
+        deployed = [entry["revision"] for entry in history if entry["status"] in ("deployed", "superseded")]
+        if deployed:
+            await self._command().run(["rollback", release, str(max(deployed)), "--namespace", namespace])
+        else:
+            await self._command().run(["uninstall", release, "--namespace", namespace])
+
     async def uninstall(self, release: str, namespace: str) -> None:
         """Remove a release and wait until its objects are gone; no error where there is none."""
         await self._command().run(
@@ -65,9 +85,11 @@ class Helm:
         )
 
 
+def _passes(error: BaseException) -> bool:
+    """The API server was away before anything was asked of it."""
+    return isinstance(error, FleetError) and "Kubernetes cluster unreachable" in error.what
+
+
 def _error(finished: process.Finished) -> FleetError:
     words = finished.stderr.decode(errors="replace").strip().removeprefix("Error: ")
-    hint = ""
-    if "another operation (install/upgrade/rollback) is in progress" in words:
-        hint = "a killed client left the release pending: `helm rollback` it, then run the same command again"
-    return FleetError(f"helm: {words or f'ended with status {finished.returncode}'}", hint=hint)
+    return FleetError(f"helm: {words or f'ended with status {finished.returncode}'}")

@@ -127,6 +127,10 @@ class Cluster:
             content_type="application/apply-patch+yaml",
         )  # fmt: skip
 
+    async def replace(self, path: str, manifest: Manifest) -> Manifest:
+        """Put an object in the place of the version that ``manifest`` names; 409 if there is a newer one."""
+        return await self._json("PUT", path, body=manifest)
+
     async def delete(self, path: str) -> bool:
         """Delete an object and, in the background, what it owns; False where there is none."""
         try:
@@ -199,10 +203,10 @@ class Cluster:
 
 
 async def _patiently(call: Callable[[], bytes], context: str) -> bytes:
-    """Call in a thread; try again while the fault is one that passes: five times within about 15 s."""
+    """Call in a thread; try again while the fault is one that passes: seven times, over at least 30 s."""
     try:
         async for attempt in AsyncRetrying(
-            retry=retry_if_exception_type(_Passing), stop=stop_after_attempt(5),
+            retry=retry_if_exception_type(_Passing), stop=stop_after_attempt(7),
             wait=wait_exponential(multiplier=0.5, max=8), reraise=True,
         ):  # fmt: skip
             with attempt:

@@ -19,7 +19,7 @@ from typing import Any
 
 import python_terraform
 from python_terraform import IsFlagged
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from fleet import digest, paths
 from fleet.drivers import process, tools
@@ -29,6 +29,15 @@ Variables = Mapping[str, Any]
 # Write-only arguments and ephemeral variables: https://developer.hashicorp.com/terraform/language/manage-sensitive-data
 MINIMUM_VERSION = (1, 11)
 _LOCK_TIMEOUT = "120s"
+_PASSING = (
+    "Already locked for workspace creation",
+    "tuple concurrently updated",
+    "connection refused",
+    "connection reset by peer",
+    "the database system is",  # starting up, shutting down, in recovery mode
+    "terminating connection due to administrator command",
+    "503 Service Unavailable",
+)
 
 
 @dataclass(frozen=True)
@@ -139,8 +148,8 @@ class Stack:
         environment = {**self.env, "TF_WORKSPACE": workspace, **{f"TF_VAR_{k}": v for k, v in secrets.items()}}
         async for attempt in AsyncRetrying(
             retry=retry_if_exception(_passes),
-            stop=stop_after_attempt(4),
-            wait=wait_random_exponential(1, max=15),
+            stop=stop_after_attempt(6),
+            wait=wait_exponential_jitter(2, max=15),
             reraise=True,
         ):
             with attempt:
@@ -252,6 +261,6 @@ def _error(command: str, finished: process.Finished, errors: list[dict[str, Any]
 
 
 def _passes(error: BaseException) -> bool:
-    """Faults that pass by themselves: two workspaces made at once, two grants at once (facts of the design)."""
+    """Faults that pass by themselves: two workspaces made at once, two grants at once, a server that is starting."""
     words = str(error) + getattr(error, "hint", "")
-    return "Already locked for workspace creation" in words or "tuple concurrently updated" in words
+    return any(passing in words for passing in _PASSING)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from fleet.desired import naming, stacks
-from fleet.errors import FleetError
+from fleet.errors import ExitCode, FleetError
 from fleet.model import Platform
 
 if TYPE_CHECKING:
+    from fleet.drivers.cloudsql import CloudSql
     from fleet.drivers.helm import Helm
     from fleet.drivers.kubernetes import Cluster
+    from fleet.drivers.postgres import Login
+    from fleet.drivers.storage import Storage
     from fleet.drivers.terraform import Stack
 
 
@@ -39,6 +43,42 @@ class World:
         from fleet.drivers.helm import Helm
 
         return Helm(self._platform.kubernetes.context)
+
+    @cached_property
+    def cloud_sql(self) -> CloudSql:
+        """The Cloud SQL Admin API of the database server.
+
+        Raises:
+            FleetError: the inventory names none.
+        """
+        from fleet.drivers.cloudsql import CloudSql
+
+        settings = self._platform.database.cloud_sql
+        if settings is None:
+            raise FleetError(
+                "the inventory does not say how databases are backed up",
+                hint="`platform.database.cloud_sql` names the Cloud SQL instance and a bucket",
+                exit_code=ExitCode.REFUSED,
+            )
+        return CloudSql(settings)
+
+    @cached_property
+    def storage(self) -> Storage:
+        """Cloud Storage, where that API puts its dumps; FleetError as above."""
+        from fleet.drivers.storage import Storage
+
+        return Storage(self.cloud_sql.settings.storage_api)
+
+    def login(self, user: str, password: str) -> Login:
+        """A role's way into the database server."""
+        from fleet.drivers.postgres import Login
+
+        return Login(self._platform.database, user, password)
+
+    async def database_admin(self) -> Login:
+        """The database server's administrator."""
+        secret = await self._platform_credentials()
+        return self.login(secret["database-admin-username"], secret["database-admin-password"])
 
     async def open_stack(self, name: str) -> Stack:
         """A Terraform stack, initialised. Call it before parallel work starts: one `init` serves all workspaces.

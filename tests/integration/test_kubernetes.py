@@ -99,7 +99,7 @@ def test_a_server_that_does_not_answer_is_a_clear_error(
 ) -> None:
     path = _kubeconfig(sandbox, tmp_path, "server", "https://127.0.0.1:1")
     monkeypatch.setattr(tools, "kubeconfig", lambda _context: path)
-    with pytest.raises(FleetError, match="127.0.0.1:1 does not answer") as failed:
+    with pytest.raises(FleetError, match=r"127\.0\.0\.1:1 does not answer") as failed:
         asyncio.run(Cluster("fleet-sandbox").get(core("namespaces", name="default")))
     assert "fleet sandbox up" in failed.value.hint
 

@@ -1,0 +1,117 @@
+"""Talks to PostgreSQL itself: takes a login, gives counted rows and switches databases, never decides.
+
+Only what no API of Cloud SQL does. As Terraform, it reaches the server at the inventory's address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential
+
+from fleet.errors import FleetError
+from fleet.model import DatabaseServer
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+
+_CONNECT_SECONDS = 10
+# Ordinary tables, partitions included: whatever holds rows of its own and is dumped.
+_TABLES = """
+    select n.nspname, c.relname
+    from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where c.relkind = 'r' and c.relpersistence <> 't'
+      and n.nspname <> 'information_schema' and n.nspname not like 'pg\\_%'
+    order by 1, 2
+"""
+
+
+@dataclass(frozen=True)
+class Login:
+    """Who signs in where."""
+
+    server: DatabaseServer
+    user: str
+    password: str = field(repr=False)
+
+    @asynccontextmanager
+    async def connected(self, database: str) -> AsyncIterator[AsyncConnection[Any]]:
+        """A connection, autocommitting.
+
+        Raises:
+            FleetError: the server cannot be reached or refuses; or a statement inside the block failed.
+        """
+        import psycopg
+
+        try:
+            async with await self._connect(database) as connection:
+                yield connection
+        except psycopg.Error as error:
+            said = error.diag.message_primary or str(error).strip().splitlines()[0]
+            raise FleetError(f"PostgreSQL: {said}", where=f"{self.server.host}, database {database}") from error
+
+    async def _connect(self, database: str) -> AsyncConnection[Any]:
+        """Connect; four times within about 4 s, since a full or restarting server passes."""
+        import psycopg
+
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception(lambda error: isinstance(error, psycopg.OperationalError)),
+            stop=stop_after_attempt(4), wait=wait_exponential(multiplier=0.5, max=4), reraise=True,
+        ):  # fmt: skip
+            with attempt:
+                return await psycopg.AsyncConnection.connect(
+                    host=self.server.host, port=self.server.port, sslmode=self.server.sslmode, dbname=database,
+                    user=self.user, password=self.password, connect_timeout=_CONNECT_SECONDS, autocommit=True,
+                )  # fmt: skip
+        raise AssertionError("unreachable: tenacity returns or raises")
+
+
+async def count_rows(login: Login, database: str) -> dict[str, int]:
+    """`schema.table` → exact number of rows, of every table, all of one moment.
+
+    Raises:
+        FleetError: the server cannot be reached, or a table is not this role's to read.
+    """
+    from psycopg import IsolationLevel, sql
+
+    async with login.connected(database) as connection:
+        await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
+        await connection.set_read_only(True)
+        async with connection.transaction():
+            tables = await (await connection.execute(_TABLES)).fetchall()
+            counts = {}
+            for schema, table in tables:
+                query = sql.SQL("select count(*) from {}").format(sql.Identifier(schema, table))
+                row = await (await connection.execute(query)).fetchone()
+                assert row is not None  # noqa: S101 (an aggregate answers one row)
+                counts[f"{schema}.{table}"] = int(row[0])
+    return counts
+
+
+async def wall(admin: Login, database: str, role: str) -> None:
+    """Let only one role into a database, as Terraform's module `database` does."""
+    from psycopg import sql
+
+    names = sql.Identifier(database), sql.Identifier(role)
+    async with admin.connected("postgres") as connection:
+        await connection.execute(sql.SQL("revoke all on database {} from public").format(names[0]))
+        await connection.execute(sql.SQL("grant connect, temporary on database {} to {}").format(*names))
+
+
+async def switch(admin: Login, database: str, fresh: str, aside: str) -> None:
+    """Put the database ``fresh`` into the place of ``database``, which becomes ``aside``: both or neither.
+
+    Sessions in them are ended; nobody may open new ones meanwhile.
+    """
+    from psycopg import sql
+
+    end = "select pg_terminate_backend(pid) from pg_stat_activity where datname = any(%s) and pid <> pg_backend_pid()"
+    async with admin.connected("postgres") as connection:
+        await connection.execute(end, [[database, fresh]])
+        async with connection.transaction():
+            for before, after in ((database, aside), (fresh, database)):
+                rename = sql.SQL("alter database {} rename to {}")
+                await connection.execute(rename.format(sql.Identifier(before), sql.Identifier(after)))
