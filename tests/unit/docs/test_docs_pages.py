@@ -14,7 +14,9 @@ from typer.main import get_command
 
 from fleet.cli import common
 from fleet.cli.main import app
+from fleet.errors import FleetError
 from fleet.model import Inventory
+from fleet.report import error_text
 
 ROOT = Path(__file__).parents[3]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "images").glob("*.md")])
@@ -158,7 +160,10 @@ def test_a_shown_inventory_is_accepted(shown: dict[str, Any], tmp_path: Path) ->
     whole = {**yaml.safe_load((ROOT / "tenants.yaml").read_text(encoding="utf-8")), **shown}
     path = tmp_path / "tenants.yaml"
     path.write_text(yaml.safe_dump(whole), encoding="utf-8")
-    assert common.desired(common.load(path)).instances.keys() == whole["teams"].keys()
+    try:
+        assert common.desired(common.load(path)).instances.keys() == whole["teams"].keys()
+    except FleetError as error:
+        pytest.fail(error_text(error))
 
 
 # Nothing of one machine, and no address that a reader did not ask for.
