@@ -11,6 +11,8 @@ from pathlib import Path
 from fleet.sandbox import containers
 from fleet.sandbox.shell import run
 
+_CAP_NET_ADMIN, _CAP_SYS_ADMIN = 12, 21
+
 
 @dataclass(frozen=True)
 class Package:
@@ -57,6 +59,13 @@ def why_no_node() -> str:
     """Why this machine cannot run a real node, after whatever could be installed was; empty if it can."""
     if os.geteuid() != 0:
         return "not root"
-    if not Path("/proc/sys/net/ipv4/ip_forward").exists():
-        return "no Linux network stack of its own"
+    if not _capable():
+        return "root without CAP_NET_ADMIN and CAP_SYS_ADMIN, as in a plain container"
     return f"missing: {' '.join(missing())}" if missing() else ""
+
+
+def _capable() -> bool:
+    """Whether this process may set up networks and mounts (bits of CapEff: capabilities(7), linux/capability.h)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    effective = int(next(line.split()[1] for line in lines if line.startswith("CapEff:")), 16)
+    return all(effective >> bit & 1 for bit in (_CAP_NET_ADMIN, _CAP_SYS_ADMIN))

@@ -17,11 +17,14 @@ from typing import Any
 
 import pytest
 
-from fleet.sandbox import process
+from fleet.sandbox import layout, process
 from fleet.sandbox.process import Record
 from tests.support.sandbox import FLEET, Sandbox
 
 PARTS = (
+    "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok",
+    "postgresql", "keycloak", "git-daemon", "cloudsql",
+)  # fmt: skip
     "etcd",
     "kube-apiserver",
     "kube-controller-manager",
@@ -31,7 +34,7 @@ PARTS = (
     "keycloak",
     "git-daemon",
 )
-PORTS = (2379, 2381, 6443, 10257, 10259, 10247, 5432, 8180, 9418)
+PORTS = (2379, 2381, 6443, 10257, 10259, 10247, 5432, 8180, 9418, layout.CLOUD_SQL_PORT)
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,18 @@ def test_down_leaves_no_process_and_no_port_and_up_finds_its_data_again(simulate
     assert simulated.fleet("down").returncode == 0
     assert simulated.fleet("up", "--simulated-only").returncode == 0
     assert "kept" in simulated.kubectl("get", "namespaces")
+
+
+def test_what_an_interrupted_or_killed_up_has_begun_the_next_one_ends(simulated: Simulated) -> None:
+    assert simulated.fleet("down").returncode == 0
+    for number, expected in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
+        command = [FLEET, "sandbox", "up", "--simulated-only"]
+        with subprocess.Popen(command, env=simulated.environment, stderr=subprocess.DEVNULL) as running:
+            time.sleep(2)
+            running.send_signal(number)
+            assert running.wait(10) == expected
+    assert simulated.fleet("up", "--simulated-only").returncode == 0
+    assert {row["state"] for row in simulated.status().values()} == {"up"}
 
 
 def test_purge_deletes_the_data_as_well(simulated: Simulated) -> None:
