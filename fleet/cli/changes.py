@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -101,6 +100,8 @@ def make(found: Plan, sight: common.Sight, command: str, inventory: Path) -> Non
 async def _resources(found: Plan, sight: common.Sight) -> dict[str, list[str]]:
     """Per changed instance, what Terraform would do: one process each, side by side. A new instance has no state to look at,
     and looking would make its workspace."""
+    import asyncio
+
     from fleet.apply import PARALLEL
     from fleet.desired import stacks
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import sys
 from collections.abc import Collection, Coroutine, Sequence
@@ -29,6 +28,7 @@ InventoryPath = Annotated[
 ]
 DEFAULT_INVENTORY = Path("tenants.yaml")
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
+Confirm = Annotated[str | None, typer.Option("--confirm", metavar="NAME", help="The name once more, with --yes.")]
 OutputOption = Annotated[str, typer.Option("--output", "-o", help="table, json or markdown.", metavar="FORMAT")]
 Refresh = Annotated[bool, typer.Option("--refresh", help="Take everything for changed, whatever the records say.")]
 
@@ -44,6 +44,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     Raises:
         KeyboardInterrupt: it was interrupted.
     """
+
+    import asyncio
 
     async def cancellable() -> T:
         task = asyncio.current_task()
@@ -124,6 +126,26 @@ def confirm(question: str, yes: bool) -> None:
         )
     if not typer.confirm(question, err=True):
         say("nothing was changed")
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+def type_name(name: str, yes: bool, confirm: str | None) -> None:
+    """What takes data away wants the name typed: on the terminal, or as `--yes --confirm NAME`.
+
+    Raises:
+        FleetError: nobody can be asked.
+        typer.Exit: another name was typed.
+    """
+    if yes or not sys.stdin.isatty():
+        if yes and confirm == name:
+            return
+        raise FleetError(
+            "this takes data away, and wants the name once more",
+            hint=f"--yes --confirm {name}",
+            exit_code=ExitCode.REFUSED,
+        )
+    if typer.prompt(f"Type the name {name} to go on", err=True) != name:
+        say("that is another name; nothing was changed")
         raise typer.Exit(ExitCode.REFUSED)
 
 
