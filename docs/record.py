@@ -1,6 +1,8 @@
 """Draws a terminal session: takes its output on standard input, colours and all, writes an SVG, never runs anything.
 
-    script --quiet --command 'make demo' /dev/null | python docs/record.py docs/images/demo.svg
+    TERM=dumb COLUMNS=120 script --quiet --command "make demo" /dev/null | python docs/record.py docs/images/demo.svg
+
+(TERM=dumb: no line is drawn over another.)
 
 What a command says at length is cut in its middle. The picture loads nothing: no font, no address.
 """
