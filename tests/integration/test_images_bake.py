@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from fleet.errors import FleetError
 from fleet.paths import asset
-from fleet.sandbox import containers, images, layout
+from fleet.sandbox import images, layout
+from fleet.sandbox.images import cache
+from fleet.sandbox.images.containerd import imported
 
 VERSION = images.airflow_versions()[0]
 DAGS = asset("images") / "airflow" / "demo" / "dags"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_archive_stays() -> Iterator[None]:
+    yield
+    shutil.rmtree(cache.root() / "test-bake", ignore_errors=True)
 
 
 def top_layer(archive: Path) -> list[str]:
@@ -45,21 +56,7 @@ def test_the_nodes_containerd_has_what_was_imported() -> None:
     archive = images.bake("fleet.local/test-bake:dags", VERSION, dags=DAGS)
     images.import_image(archive, socket)
     try:
-        assert {"fleet.local/test-bake:dags", images.PAUSE} <= containerd_images(socket)
+        assert {"fleet.local/test-bake:dags", images.PAUSE} <= imported(socket)
     finally:
-        containers.attempt(
-            "ctr",
-            "--address",
-            str(socket),
-            "--namespace",
-            containers.NAMESPACE,
-            "images",
-            "rm",
-            "fleet.local/test-bake:dags",
-        )
-
-
-def containerd_images(socket: Path) -> frozenset[str]:
-    from fleet.sandbox.images.containerd import imported
-
-    return imported(socket)
+        ctr = ["ctr", "--address", str(socket), "--namespace", "k8s.io"]
+        subprocess.run([*ctr, "images", "rm", "fleet.local/test-bake:dags"], check=True)

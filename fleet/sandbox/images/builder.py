@@ -53,7 +53,7 @@ class Builder:
                 if not record.exists():
                     self._build(plan, record)
         # The record is of the layers: settings may change without them.
-        return replace(Tree.load(record.read_text()), config=plan.config)
+        return replace(Tree.load(record.read_text(), record.parent), config=plan.config)
 
     def _build(self, plan: Plan, record: Path) -> None:
         tree = self._parent(plan)

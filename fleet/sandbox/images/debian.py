@@ -36,7 +36,7 @@ def tree(suite: str, say: Say) -> Tree:
     with cache.locked(key):
         if not record.exists():
             _make(suite, key, record, say)
-    return Tree.load(record.read_text())
+    return Tree.load(record.read_text(), record.parent)
 
 
 def _make(suite: str, key: str, record: Path, say: Say) -> None:

@@ -43,14 +43,15 @@ class Tree:
     config: Config = field(default_factory=Config)
 
     def dump(self) -> str:
-        """As JSON; :meth:`load` reads it again."""
-        return json.dumps(asdict(self), default=str, indent=1)
+        """As JSON, layers by their file names, so that the cache may move; :meth:`load` reads it again."""
+        layers = [{"name": one.path.name, "digest": one.digest, "size": one.size} for one in self.layers]
+        return json.dumps({"key": self.key, "layers": layers, "config": asdict(self.config)}, indent=1)
 
     @classmethod
-    def load(cls, text: str) -> Tree:
-        """The tree that :meth:`dump` wrote."""
+    def load(cls, text: str, folder: Path) -> Tree:
+        """The tree that :meth:`dump` wrote, with its layers in ``folder``."""
         data: dict[str, Any] = json.loads(text)
-        layers = tuple(Layer(Path(one["path"]), one["digest"], one["size"]) for one in data["layers"])
+        layers = tuple(Layer(folder / one["name"], one["digest"], one["size"]) for one in data["layers"])
         raw = data["config"]
         tuples = {name: tuple(raw[name]) for name in ("ports", "entrypoint", "cmd")}
         return cls(data["key"], layers, Config(**{**raw, **tuples}))

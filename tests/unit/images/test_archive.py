@@ -68,4 +68,4 @@ def test_a_tree_survives_its_record(tmp_path: Path) -> None:
     (tmp_path / "root").mkdir()
     layer = layers.write_layer(tmp_path / "root", {}, tmp_path / "layer.tar", stamp=0)
     tree = Tree("key", (layer,), CONFIG)
-    assert Tree.load(tree.dump()) == tree
+    assert Tree.load(tree.dump(), tmp_path) == tree
