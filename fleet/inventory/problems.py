@@ -10,7 +10,7 @@ from fleet.errors import ExitCode, FleetError, FleetErrors
 from fleet.inventory.document import Keys, nearest_line
 
 # More are no help to the reader, and looking for the word that was meant costs time for each.
-MAX_SHOWN = 100
+MAX_SHOWN = 50
 
 
 @dataclass(frozen=True)

