@@ -21,7 +21,7 @@ from fleet.errors import FleetError
 from fleet.observe import Observed
 from fleet.plan import Plan
 from fleet.record import Record
-from fleet.wait import wait_for_job, wait_until_healthy, wait_while_terminating
+from fleet.wait import wait_for_job, wait_until_healthy, wait_while_pending, wait_while_terminating
 
 # Instances worked on at once. Each costs a Terraform process and an Airflow that starts.
 PARALLEL = 4
@@ -159,9 +159,7 @@ class _Work:
         return await self._upgrade("guardrails", naming.guardrails_release(self.name), naming.SYSTEM_NAMESPACE, inputs)
 
     async def _upgrade(self, chart: str, release: str, namespace: str, inputs: dict[str, Any]) -> str:
-        pending = f"owner=helm,name={release},status in (pending-install,pending-upgrade,pending-rollback)"
-        if await self.world.cluster.list(core("secrets", namespace), labels=pending, metadata_only=True):
-            # Whoever left it so is dead: we hold the Lease.
+        if await wait_while_pending(self.world.cluster, namespace, release):
             await self.world.helm.recover(release, namespace)
         revision = await self.world.helm.upgrade(release, namespace, paths.asset("charts") / chart, inputs["values"])
         return f"revision {revision}"

@@ -27,7 +27,25 @@ _LOOK_SECONDS = 1.0
 
 def holder() -> str:
     """Who this process is, for whoever finds the Lease held."""
-    return f"{getuser()}@{socket.gethostname()}, process {os.getpid()}"
+    return f"{_here()}, process {os.getpid()}"
+
+
+def _here() -> str:
+    return f"{getuser()}@{socket.gethostname()}"
+
+
+def _died_here(other: str) -> bool:
+    """Whether the holder was a process of ours on this machine and is no more; one elsewhere has to go stale."""
+    where, _, process = other.partition(", process ")
+    if where != _here() or not process.isdigit():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False
 
 
 @contextlib.asynccontextmanager
@@ -68,7 +86,8 @@ async def _acquire(cluster: Cluster, path: str, instance: str, me: str, say: Cal
         lease = await cluster.get(path)
         spec = (lease or {}).get("spec", {})
         other, renewed = spec.get("holderIdentity"), f"{spec.get('renewTime')}"
-        if (not other or _stale(seen, renewed, since, spec)) and await _take(cluster, path, instance, me, lease):
+        free = not other or _died_here(other) or _stale(seen, renewed, since, spec)
+        if free and await _take(cluster, path, instance, me, lease):
             return
         if seen and renewed != seen:
             raise FleetError(

@@ -17,6 +17,8 @@ HEALTHY_SECONDS = 600.0
 JOB_SECONDS = 900.0
 # Pods get 60 s at most to end by themselves, Airflow's included.
 GONE_SECONDS = 240.0
+# A helm upgrade without --wait takes a second or two.
+PENDING_SECONDS = 10.0
 _PAUSE_SECONDS = 1.0
 
 
@@ -101,6 +103,15 @@ async def wait_while_terminating(cluster: Cluster, namespace: str) -> None:
     found = await cluster.get(core("namespaces", name=namespace))
     if found and "deletionTimestamp" in found["metadata"]:
         await wait_until_gone(cluster, namespace)
+
+
+async def wait_while_pending(cluster: Cluster, namespace: str, release: str) -> bool:
+    """Whether a release stays pending under the Lease: its fleet was killed, but its Helm may still be about to end."""
+    labels = f"owner=helm,name={release},status in (pending-install,pending-upgrade,pending-rollback)"
+    async for _ in _until(PENDING_SECONDS):
+        if not await cluster.list(core("secrets", namespace), labels=labels, metadata_only=True):
+            return False
+    return True
 
 
 async def wait_for_job(cluster: Cluster, namespace: str, name: str) -> None:

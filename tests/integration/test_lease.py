@@ -78,11 +78,26 @@ def test_a_live_holder_is_named_and_respected(instance: str, other: subprocess.P
     assert "looking whether that run is alive" in said[0]
 
 
-def test_a_killed_holders_lease_is_taken_over(instance: str, other: subprocess.Popen[str]) -> None:
+def test_a_killed_holders_lease_is_taken_over_at_once(instance: str, other: subprocess.Popen[str]) -> None:
     other.kill()
     other.wait()
-    assert asyncio.run(_work(instance, [])) == "done"
+    said: list[str] = []
+    assert asyncio.run(_work(instance, said)) == "done"
+    assert said == []
     assert _lease(instance) is None
+
+
+def test_a_lease_from_elsewhere_is_taken_over_when_stale(
+    instance: str, other: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other.kill()
+    other.wait()
+    monkeypatch.setattr(lease.socket, "gethostname", lambda: "another-machine")
+    said: list[str] = []
+    started = time.monotonic()
+    assert asyncio.run(_work(instance, said)) == "done"
+    assert time.monotonic() - started > lease.LASTS_SECONDS
+    assert said
 
 
 def test_of_two_at_once_one_gets_it(instance: str) -> None:
