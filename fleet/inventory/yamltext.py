@@ -80,7 +80,11 @@ class _Composer:
                 self._keys.pop()
                 self._open.pop().end_mark = event.end_mark
             elif isinstance(event, yaml.AliasEvent):
-                self._refuse(event, f"the alias `*{event.anchor}`", "write it out, or use `defaults` and `sizes`")
+                self._refuse(
+                    event,
+                    f"the alias `*{event.anchor}` has no place here",
+                    "write it out, or use `defaults` and `sizes`",
+                )
             elif isinstance(event, yaml.DocumentStartEvent) and self._root is not None:
                 self._refuse(event, "a second document begins", "one file has one inventory: remove the `---`")
         if self._root is None:
@@ -90,9 +94,13 @@ class _Composer:
     def _check(self, event: Any) -> None:
         self._nodes += 1
         if event.anchor:
-            self._refuse(event, f"the anchor `&{event.anchor}`", "write it out, or use `defaults` and `sizes`")
+            self._refuse(
+                event, f"the anchor `&{event.anchor}` has no place here", "write it out, or use `defaults` and `sizes`"
+            )
         if event.tag:
-            self._refuse(event, f"the tag `{event.tag}`", "an inventory has no tags: quotes make a text")
+            self._refuse(
+                event, f"the tag `{event.tag}` has no place here", "an inventory has no tags: quotes make a text"
+            )
         if self._nodes > MAX_NODES:
             self._refuse(event, f"more than {MAX_NODES} values", "is it really an inventory?")
 
@@ -118,7 +126,7 @@ class _Composer:
 
     def _refuse(self, event: Any, what: str, hint: str) -> NoReturn:
         line = event.start_mark.line + 1
-        raise refuse(self._name, Problem(f"{what}: not in an inventory", line=line, hint=hint))
+        raise refuse(self._name, Problem(what, line=line, hint=hint))
 
 
 def _leaf(event: Any) -> yaml.ScalarNode:
