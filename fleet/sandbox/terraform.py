@@ -13,9 +13,11 @@ from pathlib import Path
 from fleet.paths import asset, cache_dir
 from fleet.sandbox import builds, config, versions
 from fleet.sandbox.layout import Layout
-from fleet.sandbox.shell import attempt, run
+from fleet.sandbox.shell import attempt
 
 NOTE = "STAND-IN.txt"
+# Raised when the mirror's folders are laid out in another way.
+_LAYOUT = 2
 _NOTE_TEXT = """A stand-in, not the official provider: its schema is the official one's, its code is fleet's
 (sandbox/providers). It serves where no provider registry and no mirror can be reached;
 `fleet sandbox up` looks again at every start.
@@ -109,15 +111,15 @@ def _build_stand_in(root: Path, name: str, version: str) -> None:
     binary.parent.mkdir(parents=True)
     builds.go_build(sources, f"./cmd/{program}", binary)
     (binary.parent / NOTE).write_text(_NOTE_TEXT)
-    # OpenTofu asks under its own registry's name for the same provider.
-    twin = root / "registry.opentofu.org" / namespace / kind
-    twin.parent.mkdir(parents=True, exist_ok=True)
-    twin.symlink_to(Path("../..") / "registry.terraform.io" / namespace / kind)
+    # OpenTofu asks under its own registry's name for the same provider, and follows a link only at the last step.
+    twin = root / "registry.opentofu.org" / namespace / kind / version / system
+    twin.parent.mkdir(parents=True)
+    twin.symlink_to(Path("../../../..") / binary.parent.relative_to(root))
 
 
 def _sources_key() -> str:
     folder = asset("sandbox") / "providers"
-    digest = hashlib.sha256(json.dumps(_pins(), sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps([_LAYOUT, _pins()], sort_keys=True).encode())
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.name.endswith("_test.go"):
             digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
@@ -126,8 +128,3 @@ def _sources_key() -> str:
 
 def _pins() -> dict[str, str]:
     return versions.load().providers
-
-
-def version_line(program: Path) -> str:
-    """``Terraform v1.11.4``, as the program says it."""
-    return run(str(program), "version").splitlines()[0]

@@ -25,15 +25,6 @@ PARTS = (
     "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok",
     "postgresql", "keycloak", "git-daemon", "cloudsql",
 )  # fmt: skip
-    "etcd",
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-scheduler",
-    "kwok",
-    "postgresql",
-    "keycloak",
-    "git-daemon",
-)
 PORTS = (2379, 2381, 6443, 10257, 10259, 10247, 5432, 8180, 9418, layout.CLOUD_SQL_PORT)
 
 

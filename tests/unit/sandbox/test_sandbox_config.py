@@ -142,6 +142,9 @@ def test_a_program_is_built_once_and_whole(monkeypatch: pytest.MonkeyPatch, tmp_
     (module / "go.sum").write_text("")
     (module / "main.go").write_text('package main\n\nvar word = "?"\n\nfunc main() { print(word) }\n')
     tool = versions.GoTool("hello", "v1", "unused", ".", (("main.word", "built"),))
+    # The compiler's own cache follows the same variable, and without it the standard library would be compiled again.
+    go_cache = subprocess.run(["go", "env", "GOCACHE"], capture_output=True, check=True, text=True).stdout.strip()
+    monkeypatch.setenv("GOCACHE", go_cache)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(versions.GoTool, "folder", property(lambda _: module))
     assert builds.build(tool) == "built"
@@ -172,3 +175,14 @@ def test_the_mirror_serves_the_stand_ins_and_nothing_else() -> None:
     excluded = re.search(r"exclude = \[(.*)\]", text)
     assert included and excluded and included[1] == excluded[1]
     assert '"registry.terraform.io/a/b"' in included[1] and '"registry.opentofu.org/c/d"' in included[1]
+
+
+@pytest.mark.parametrize(("version", "taken"), [("1.11.4", True), ("1.9.8", False), ("broken", False)])
+def test_a_terraform_on_the_path_is_taken_when_new_enough(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str, taken: bool
+) -> None:
+    answer = "exit 3" if version == "broken" else f'echo \'{{"terraform_version": "{version}"}}\''
+    (tmp_path / "terraform").write_text(f"#!/bin/sh\n{answer}\n")
+    (tmp_path / "terraform").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert (terraform.system_program() is not None) is taken
