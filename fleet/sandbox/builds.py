@@ -25,7 +25,7 @@ def tool(name: str, progress: Progress | None = None) -> Path:
         FleetError: no such program, no Go compiler, or the compiler failed.
     """
     wanted = versions.load().tool(name)
-    with (progress or Progress()).step(f"{wanted.name} {wanted.version}") as step:
+    with (progress or Progress()).step(f"program {wanted.name} {wanted.version}") as step:
         step.quiet = progress is None and is_cached(wanted)
         step.how = build(wanted)
     return binary(wanted)
