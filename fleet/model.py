@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
@@ -88,6 +89,37 @@ class Kubernetes(_Value):
     """Name of the kubeconfig context. `fleet-sandbox` is the cluster of `fleet sandbox up`."""
 
 
+def _private_or_https(value: str) -> str:
+    host = urlsplit(value).hostname or ""
+    try:
+        private = ipaddress.ip_address(host).is_private
+    except ValueError:
+        private = host == "localhost"
+    if not value.startswith("https://") and not private:
+        raise ValueError("plain http only to an address of this machine or of a private network")
+    return value
+
+
+ApiUrl = Annotated[Url, AfterValidator(_private_or_https)]
+
+
+class CloudSql(_Value):
+    """The Cloud SQL Admin API of the server, by which `fleet` backs up and restores databases."""
+
+    project: Name
+    """Google Cloud project."""
+    instance: Name
+    """Cloud SQL instance."""
+    bucket: ObjectName
+    """Bucket for the dumps, a folder per instance. Cloud SQL's service account writes to it; its own lifecycle rule says
+    how long dumps are kept."""
+    admin_api: ApiUrl = "https://sqladmin.googleapis.com"
+    """Address of the Cloud SQL Admin API. Over plain http (the sandbox's) no credentials are sent; else Google's
+    application default credentials are."""
+    storage_api: ApiUrl = "https://storage.googleapis.com"
+    """Address of Cloud Storage's JSON API, where the proofs are kept beside the dumps."""
+
+
 class DatabaseServer(_Value):
     """The PostgreSQL server that all instances share (Cloud SQL in production)."""
 
@@ -100,6 +132,9 @@ class DatabaseServer(_Value):
     isolation: Literal["database", "schema"] = "database"
     """`database`: one database per instance. `schema`: one database, a schema each; Airflow's scheduler lock is per
     database, so all schedulers then contend (not yet built)."""
+    cloud_sql: CloudSql | None = None
+    """How databases are backed up. Without it there are no backups: `remove-team` then wants `--no-backup` or
+    `--keep-database`."""
 
 
 class SignOn(_Value):
@@ -132,7 +167,7 @@ class Platform(_Value):
     domain: str = Field(pattern=DOMAIN_PATTERN, max_length=200)
     """DNS domain of the front, under which each instance gets its URL."""
     urls: Literal["host", "path", "service"] = "host"
-    """`host`: https://<instance>.<domain>/. `path`: https://<domain>/<instance>/ (a path is no wall between teams: one
+    """`host`: `https://<instance>.<domain>/`. `path`: `https://<domain>/<instance>/` (a path is no wall between teams: one
     browser origin). `service`: no front; each Airflow answers at its Kubernetes Service only, over plain HTTP."""
     cloud: Literal["none", "gcp"] = "none"
     """`none`: the server and Keycloak are already there. `gcp`: Google Cloud (not yet built)."""
@@ -346,7 +381,7 @@ class Inventory(_Value):
     sizes: dict[Name, Size] = Field(default_factory=dict)
     """Sizes of your own, beside or instead of the built-in `small`, `medium` and `large`."""
     waves: list[Wave] = Field(default_factory=list)
-    """Order of `fleet upgrade --all`; teams in no wave come last."""
+    """The order in which teams will be upgraded (not yet built); teams in no wave come last."""
     teams: dict[Name, Team] = Field(default_factory=dict)
     """The teams, by name."""
     instances: dict[Name, SharedInstance] = Field(default_factory=dict)

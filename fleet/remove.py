@@ -1,6 +1,7 @@
 """Takes an instance out of the world: takes what it holds, gives nothing when all of it is gone, never asks whether to.
 
-Airflow goes first, the database last: as long as anything fails, what cannot be made again is still there.
+Before anything goes, Airflow is stopped and its database backed up and proven; when that fails, Airflow is started again.
+Then Airflow goes first, the database last: as long as anything fails, what cannot be made again is still there.
 """
 
 from __future__ import annotations
@@ -8,12 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fleet import lease
+from fleet import lease, pause
 from fleet.apply import Event, Tell, step, write_record
+from fleet.backup import backup
 from fleet.desired import Desired, naming, stacks
 from fleet.drivers.kubernetes import core
 from fleet.drivers.world import World
+from fleet.errors import FleetError
 from fleet.observe import Observed, ObservedInstance
+from fleet.proof import Proof
 from fleet.record import Record
 from fleet.wait import wait_until_gone
 
@@ -28,9 +32,10 @@ class Holding:
     observed: ObservedInstance
     variables: dict[str, Any] | None  # of the stack `team`; None where Terraform never made anything
 
-    def lines(self, keep_database: bool) -> list[str]:
+    def lines(self, keep_database: bool, backup: bool) -> list[str]:
         """One line per thing that goes, or stays."""
-        database, fate = naming.sql(self.name), "stays" if keep_database else "goes, with everything in it"
+        how = "after a backup that is proven" if backup else "WITHOUT A BACKUP"
+        database, fate = naming.sql(self.name), "stays" if keep_database else f"goes, with everything in it, {how}"
         lines = [
             f"Helm release {naming.AIRFLOW_RELEASE} and namespace {naming.namespace(self.name)}",
             f"sign-on client {naming.client_id(self.name)}",
@@ -55,8 +60,15 @@ def holding(name: str, desired: Desired, observed: Observed) -> Holding | None:
     return Holding(name, found, dict(planned.parts["terraform"]["variables"]) if planned else None)
 
 
-async def remove(holding: Holding, world: World, tell: Tell, *, keep_database: bool) -> None:
+async def remove(holding: Holding, world: World, tell: Tell, *, keep_database: bool, with_backup: bool) -> Proof | None:
     """Remove it. Running it again goes on where it ended.
+
+    Args:
+        keep_database: leave the database and the keys; there is no backup then.
+        with_backup: back the database up first, and stop with everything as it was when that cannot be proven.
+
+    Returns:
+        The proof of the backup, if one was made.
 
     Raises:
         FleetError: a step failed; the steps after it were not begun.
@@ -64,7 +76,32 @@ async def remove(holding: Holding, world: World, tell: Tell, *, keep_database: b
     async with lease.held(
         world.cluster, holding.name, lambda words: tell(Event(holding.name, "lease", "waiting", detail=words))
     ):
+        proof = await _proven(holding, world, tell) if with_backup and not keep_database else None
         await _remove(holding, world, tell, keep_database)
+        return proof
+
+
+async def _proven(holding: Holding, world: World, tell: Tell) -> Proof | None:
+    """The proof of a backup; None where there is no database. When there is no proof, Airflow runs again as before."""
+    name = holding.name
+    if holding.variables is None or naming.sql(name) not in await world.cloud_sql.databases():
+        return None
+    try:
+        await step(name, "stop", _stop(world, name), tell)
+        return await backup(name, world, tell, quiet=True)
+    except BaseException as error:
+        await step(name, "start", _start(world, name), tell)
+        if isinstance(error, FleetError):
+            error.hint = f"{error.hint + '; ' if error.hint else ''}nothing was removed, and Airflow starts again"
+        raise
+
+
+async def _stop(world: World, name: str) -> str:
+    return f"{await pause.stop(world.cluster, name)} components"
+
+
+async def _start(world: World, name: str) -> str:
+    return f"{await pause.start(world.cluster, name)} components"
 
 
 async def _remove(holding: Holding, world: World, tell: Tell, keep_database: bool) -> None:

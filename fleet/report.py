@@ -14,6 +14,7 @@ from fleet.desired import Desired, DesiredInstance
 from fleet.errors import ExitCode, FleetError, FleetErrors
 from fleet.observe import Observed, ObservedInstance
 from fleet.plan import Plan
+from fleet.proof import Proof
 
 Output = Literal["table", "json", "markdown"]
 Row = Mapping[str, str | int | bool | None]
@@ -54,6 +55,22 @@ def plan_text(plan: Plan, resources: Mapping[str, Sequence[str]] | None = None) 
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
+
+
+def proof_text(proof: Proof) -> str:
+    """The proof of a backup for a reader; the tables that hold anything, and how many do not."""
+    filled = {name: rows for name, rows in proof.tables.items() if rows}
+    width = max(map(len, filled), default=0)
+    moved = f"; a running Airflow wrote to {_count(len(proof.moved), 'table')} meanwhile" if proof.moved else ""
+    return "\n".join(
+        [
+            f"{proof.instance}: {proof.dump}",
+            f"  {proof.size} bytes, {proof.digest}",
+            f"  restored and compared {proof.proven}: {_count(len(proof.tables), 'table')}, {_count(proof.rows, 'row')}{moved}",
+            *(f"    {name.ljust(width)}   {rows}" for name, rows in filled.items()),
+            f"    and {_count(len(proof.tables) - len(filled), 'empty table')}",
+        ]
+    )
 
 
 def status_rows(desired: Desired, observed: Observed, now: datetime) -> list[Row]:

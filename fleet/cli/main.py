@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from fleet import __version__
-from fleet.cli import changes, look, sandbox, teams
+from fleet.cli import backup, changes, look, sandbox, teams
 from fleet.errors import ExitCode, FleetError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 changes.register(app)
 teams.register(app)
+backup.register(app)
 look.register(app)
 app.add_typer(sandbox.app, name="sandbox")
 

@@ -11,7 +11,7 @@ from fleet.cli import changes, common
 from fleet.errors import ExitCode, FleetError
 
 if TYPE_CHECKING:
-    pass
+    from fleet.inventory import Document
 
 
 def register(app: typer.Typer) -> None:
@@ -87,13 +87,15 @@ def remove_team(
     keep_database: Annotated[
         bool, typer.Option("--keep-database", help="Leave the database and the keys that its contents need.")
     ] = False,
-    confirm: Annotated[
-        str | None, typer.Option("--confirm", metavar="NAME", help="The name once more, with --yes.")
-    ] = None,
+    no_backup: Annotated[
+        bool, typer.Option("--no-backup", help="Destroy the database without a proven backup of it.")
+    ] = False,
+    confirm: common.Confirm = None,
     inventory: common.InventoryPath = common.DEFAULT_INVENTORY,
     yes: common.Yes = False,
 ) -> None:
-    """Remove a team: show what goes, destroy it, take its entry out last. A name that only the world knows will do as well."""
+    """Remove a team: show what goes, back its database up and prove the backup, destroy it all, take its entry out last. A name
+    that only the world knows will do as well."""
     from fleet import journal, report
     from fleet.inventory import edit
     from fleet.remove import holding, remove
@@ -104,26 +106,25 @@ def remove_team(
     if held is None and name not in document.inventory.teams:
         common.known([name], [*sight.desired.instances, *sight.observed.instances])
     if held:
-        typer.echo(f"{name}: this goes\n{report.join(held.lines(keep_database))}")
-    _type_name(name, yes, confirm)
+        _can_back_up(document, keep_database or no_backup)
+        typer.echo(f"{name}: this goes\n{report.join(held.lines(keep_database, not no_backup))}")
+    common.type_name(name, yes, confirm)
     if held:
         with journal.recording(f"remove-team {name}", inventory, ()) as written:
-            common.run(remove(held, sight.world, common.telling(written), keep_database=keep_database))
+            tell = common.telling(written)
+            proof = common.run(remove(held, sight.world, tell, keep_database=keep_database, with_backup=not no_backup))
+        if proof:
+            typer.echo(report.proof_text(proof))
     if name in document.inventory.teams:
         edit.remove_team(inventory, name)
     common.say(f"{name} is removed" + ("; its database and keys are kept" if keep_database else ""))
 
 
-def _type_name(name: str, yes: bool, confirm: str | None) -> None:
-    """Removal wants the name typed: on the terminal, or as `--yes --confirm NAME`."""
-    import sys
-
-    if yes or not sys.stdin.isatty():
-        if yes and confirm == name:
-            return
-        raise FleetError(
-            "a removal wants the name once more", hint=f"--yes --confirm {name}", exit_code=ExitCode.REFUSED
-        )
-    if typer.prompt(f"Type the name {name} to go on", err=True) != name:
-        common.say("that is another name; nothing was changed")
-        raise typer.Exit(ExitCode.REFUSED)
+def _can_back_up(document: Document, unneeded: bool) -> None:
+    if unneeded or document.inventory.platform.database.cloud_sql is not None:
+        return
+    raise FleetError(
+        "the database cannot be backed up: the inventory names no Cloud SQL instance",
+        hint="add `platform.database.cloud_sql`; or --keep-database, or --no-backup to lose what is in it",
+        exit_code=ExitCode.REFUSED,
+    )

@@ -1,4 +1,5 @@
-"""Talks to the Cloud SQL Admin API: takes databases and objects' addresses, gives nothing until the work is done, never decides.
+"""Talks to the Cloud SQL Admin API: takes databases and objects' addresses, gives nothing until the work is done, never
+decides.
 
 google-cloud-sql does the talking (v1beta4, which has REST beside gRPC, so that the sandbox can answer it). It blocks; each
 call runs in a thread. Its import costs half a second, so nothing imports it before a database is asked for.
@@ -85,7 +86,9 @@ class CloudSql:
         end, pauses = time.monotonic() + OPERATION_SECONDS, _Pauses()
         while operation.status.name != "DONE":
             if time.monotonic() > end:
-                raise self._error(f"{doing} has not ended within {OPERATION_SECONDS:.0f} s (operation {operation.name})")
+                raise self._error(
+                    f"{doing} has not ended within {OPERATION_SECONDS:.0f} s (operation {operation.name})"
+                )
             await pauses.next()
             request = {"operation": operation.name}
             operation = await self._call("SqlOperationsServiceClient", "get", request, with_instance=False)

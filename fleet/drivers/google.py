@@ -18,7 +18,7 @@ def credentials(endpoint: str) -> Any:
     if endpoint.startswith("http://"):
         from google.auth.credentials import AnonymousCredentials
 
-        return AnonymousCredentials()
+        return AnonymousCredentials()  # type: ignore[no-untyped-call]
     import google.auth
     from google.auth.exceptions import DefaultCredentialsError
 

@@ -127,6 +127,10 @@ class Cluster:
             content_type="application/apply-patch+yaml",
         )  # fmt: skip
 
+    async def patch(self, path: str, change: Manifest) -> Manifest:
+        """Change some fields and own none (merge patch, RFC 7396): None removes a key."""
+        return await self._json("PATCH", path, body=change, content_type="application/merge-patch+json")
+
     async def replace(self, path: str, manifest: Manifest) -> Manifest:
         """Put an object in the place of the version that ``manifest`` names; 409 if there is a newer one."""
         return await self._json("PUT", path, body=manifest)
@@ -194,7 +198,7 @@ class Cluster:
             method, path, query_params=list(query.items()), auth_settings=["BearerToken"],
             header_params={"Accept": accept, **({"Content-Type": content_type} if body is not None else {})},
             # An apply patch is YAML, which JSON is; the client passes a string through as it is.
-            body=json.dumps(body) if content_type != "application/json" else body,
+            body=json.dumps(body) if content_type.endswith("yaml") else body,
         )  # fmt: skip
         try:
             return self._api.call_api(*request, _request_timeout=timeout)

@@ -96,7 +96,9 @@ class Storage:
             said = str(response.json()["error"]["message"])
         except (ValueError, KeyError, TypeError):
             said = f"HTTP status {response.status_code}"
-        raise FleetError(f"Cloud Storage: {said}", where=uri, hint="`platform.database.cloud_sql.bucket` names the bucket")
+        raise FleetError(
+            f"Cloud Storage: {said}", where=uri, hint="`platform.database.cloud_sql.bucket` names the bucket"
+        )
 
     @cached_property
     def _session(self) -> Any:

@@ -1,0 +1,86 @@
+"""Holds an instance's Airflow still: takes a cluster and a name, gives it stopped or as it was before, never changes a release.
+
+How many replicas there were is kept on each object itself, so that whoever comes next, after whatever end, can start them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from fleet.desired import naming
+from fleet.drivers.kubernetes import Cluster, Manifest, core, group
+from fleet.errors import FleetError
+
+ANNOTATION = "fleet/replicas-before-pause"
+# Longer than the chart's terminationGracePeriodSeconds of any component.
+_STOP_SECONDS = 300.0
+_KINDS = ("deployments", "statefulsets")
+_LABELS = "tier=airflow,component"
+
+
+async def stop(cluster: Cluster, instance: str) -> int:
+    """Scale every component to zero and wait until its pods are gone; those of tasks go on, they reach no database.
+
+    Returns:
+        How many components were stopped.
+
+    Raises:
+        FleetError: pods are left after :data:`_STOP_SECONDS`.
+    """
+    stopped = 0
+    for kind, manifest in await _components(cluster, instance):
+        replicas = manifest["spec"].get("replicas", 1)
+        if replicas:
+            await _scale(cluster, kind, manifest, 0, str(replicas))
+            stopped += 1
+    end = time.monotonic() + _STOP_SECONDS
+    while left := await _running(cluster, instance):
+        if time.monotonic() > end:
+            raise FleetError(f"pods do not stop: {', '.join(left)}", where=instance)
+        await asyncio.sleep(0.5)
+    return stopped
+
+
+async def start(cluster: Cluster, instance: str) -> int:
+    """Scale every component that was stopped to what it was. Does not wait for the pods."""
+    started = 0
+    for kind, manifest in await _components(cluster, instance):
+        before = manifest["metadata"].get("annotations", {}).get(ANNOTATION)
+        if before is not None:
+            await _scale(cluster, kind, manifest, int(before), None)
+            started += 1
+    return started
+
+
+async def end_tasks(cluster: Cluster, instance: str) -> None:
+    """Delete the pods of tasks: the database that is about to come knows nothing of them."""
+    namespace = naming.namespace(instance)
+    for pod in await cluster.list(core("pods", namespace), labels="component=worker", metadata_only=True):
+        await cluster.delete(core("pods", namespace, pod["metadata"]["name"]))
+
+
+async def _components(cluster: Cluster, instance: str) -> list[tuple[str, Manifest]]:
+    namespace = naming.namespace(instance)
+    return [
+        (kind, manifest)
+        for kind in _KINDS
+        for manifest in await cluster.list(group("apps/v1", kind, namespace), labels=_LABELS)
+    ]
+
+
+async def _scale(cluster: Cluster, kind: str, manifest: Manifest, replicas: int, before: str | None) -> None:
+    metadata = manifest["metadata"]
+    path = group("apps/v1", kind, metadata["namespace"], metadata["name"])
+    change = {"metadata": {"annotations": {ANNOTATION: before}}, "spec": {"replicas": replicas}}
+    await cluster.patch(path, change)
+
+
+async def _running(cluster: Cluster, instance: str) -> list[str]:
+    """Pods that may hold a connection to the database: all but those of tasks, and but those that have ended."""
+    pods = await cluster.list(core("pods", naming.namespace(instance)), labels=f"{_LABELS},component!=worker")
+    return [
+        str(pod["metadata"]["name"])
+        for pod in pods
+        if pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
+    ]
