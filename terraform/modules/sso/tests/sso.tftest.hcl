@@ -89,7 +89,7 @@ run "gives_each_member_all_its_roles_and_leaves_other_instances_alone" {
   }
 
   assert {
-    condition     = length(keycloak_group_roles.member["owners"].role_ids) == 2 && length(keycloak_user_roles.member["alice"].role_ids) == 1
+    condition     = toset(local.group_roles["owners"]) == toset(["admin", "viewer"]) && local.user_roles["alice"] == tolist(["op"])
     error_message = "A member does not have exactly its roles."
   }
 
