@@ -28,7 +28,6 @@ def platform(inventory: Inventory) -> dict[str, Any]:
     entries: list[Deployment] = [*inventory.instances.values(), *inventory.teams.values()]
     groups = {group for entry in entries for members in entry.access.groups.values() for group in members}
     return {
-        "database_server": _database_server(inventory.platform),
         "sso": {
             "url": inventory.platform.sso.url,
             "realm": inventory.platform.sso.realm,
