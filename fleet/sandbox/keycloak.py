@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fleet.errors import FleetError
 from fleet.paths import cache_dir
-from fleet.sandbox import probes
+from fleet.sandbox import builds, probes
 from fleet.sandbox.credentials import SSO_ADMIN
 from fleet.sandbox.layout import KEYCLOAK_PORT, POSTGRES_PORT
 from fleet.sandbox.process import Part
@@ -85,7 +85,7 @@ def install(version: str) -> str:
         _unpack(_download(version, Path(folder)), Path(folder))
         release = Path(folder) / f"keycloak-{version}"
         run(str(release / "bin" / "kc.sh"), "build", *_BUILD, env=os.environ | {"JAVA_OPTS_APPEND": _JAVA_OPTIONS})
-        release.rename(home(version))
+        builds.publish(release, home(version))
     return "built"
 
 

@@ -76,14 +76,15 @@ def official_providers_reachable(program: Path, own_configuration: Path) -> bool
 
 def build_stand_ins() -> str:
     """Compile the stand-ins into a filesystem mirror in the cache; says whether they were there already."""
-    if mirror().is_dir():
+    target = mirror()
+    if target.is_dir():
         return "from cache"
-    mirror().parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=mirror().parent) as folder:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         fresh = Path(folder) / "mirror"
         for name, version in _pins().items():
             _build_stand_in(fresh, name, version)
-        fresh.rename(mirror())
+        builds.publish(fresh, target)
     return "built"
 
 

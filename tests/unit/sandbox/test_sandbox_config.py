@@ -186,3 +186,13 @@ def test_a_terraform_on_the_path_is_taken_when_new_enough(
     (tmp_path / "terraform").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert (terraform.system_program() is not None) is taken
+
+
+def test_what_two_have_built_at_once_is_kept_once(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+        builds.publish(tmp_path / name, tmp_path / "target")
+    assert (tmp_path / "target" / "file").read_text() == "first"
+    with pytest.raises(FileNotFoundError):
+        builds.publish(tmp_path / "missing", tmp_path / "elsewhere")
