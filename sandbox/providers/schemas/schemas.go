@@ -13,3 +13,8 @@ var PostgreSQL []byte
 //
 //go:embed keycloak.json
 var Keycloak []byte
+
+// Google is the schema of hashicorp/google.
+//
+//go:embed google.json
+var Google []byte

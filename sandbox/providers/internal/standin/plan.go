@@ -108,7 +108,7 @@ func (p planner) complete(block *tfprotov5.SchemaBlock, state, read Values) Valu
 		if !reported {
 			value = state[nested.TypeName]
 		}
-		if value == nil { // Terraform knows no null block
+		if value == nil && nested.Nesting != tfprotov5.SchemaNestedBlockNestingModeSingle { // Terraform knows no other null block
 			value = []any{}
 		}
 		out[nested.TypeName] = value
