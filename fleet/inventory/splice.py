@@ -27,6 +27,8 @@ def with_team(text: str, name: str, entry: dict[str, Any]) -> str:
     if root.flow_style or text[start + 1 : end - 1].strip():  # a comment between the braces stays there
         return text[: start + 1] + flow({name: entry}) + text[start + 1 :]
     head, step = text[:start].rstrip(" "), _step(root)
+    if (above := head.rstrip()).endswith(":"):  # the braces may stand on a line of their own
+        head = above
     emptied = head + text[end:]
     below = _past_comments(emptied, _next_line(emptied, len(head)), 1)
     return _insert(emptied, below, block({name: entry}, step, step))

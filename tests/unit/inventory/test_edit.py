@@ -52,6 +52,10 @@ EXAMPLES = {
         "teams: {}\n  # a:\n  #   owner: example\n\nwaves: []\n",
         "teams:\n  # a:\n  #   owner: example\n  b:\n    owner: x\n\nwaves: []\n",
     ),
+    "no teams, on a line of its own": (
+        "teams:\n  {}  # none\nwaves: []\n",
+        "teams:  # none\n  b:\n    owner: x\nwaves: []\n",
+    ),
     "no key at all": ("waves: []\n", "waves: []\n\nteams:\n  b:\n    owner: x\n"),
     "no key, no line end": ("# end", "# end\n\nteams:\n  b:\n    owner: x\n"),
     "after the last, before the comment of what follows": (
