@@ -173,6 +173,7 @@ HOSTS = re.compile(r"https?://([A-Za-z0-9.-]+\b)(?!\.?<)|(?<![\w./-])((?:[a-z0-9
 # Examples, names inside of clusters and of the sandbox; then pages of specifications, and Google's own addresses.
 FREE = re.compile(r"(.*\.)?example\.com|localhost|.*\.svc\.cluster\.local|fleet\.local|10\.\d+\.\d+\.\d+|127\.0\.0\.1")
 PAGES_OF_OTHERS = {
+    "airflow.apache.org",
     "www.w3.org",
     "keepachangelog.com",
     "semver.org",
