@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
 def backup(
     name: Name,
     inventory: common.InventoryPath = common.DEFAULT_INVENTORY,
+    context: common.Context = None,
     output: common.OutputOption = "table",
 ) -> None:
     """Back a team's database up and prove that the backup can be restored. Airflow goes on running."""
@@ -31,7 +32,7 @@ def backup(
     from fleet.backup import backup
 
     form = report.output(output)
-    sight = common.run(common.look(common.load(inventory)))
+    sight = common.run(common.look(common.load(inventory, context)))
     common.known([name], sight.observed.instances)
     with journal.recording(f"backup {name}", inventory, ()) as written:
         tell = common.telling(written)
@@ -57,13 +58,14 @@ def restore(
     ] = None,
     confirm: common.Confirm = None,
     inventory: common.InventoryPath = common.DEFAULT_INVENTORY,
+    context: common.Context = None,
     yes: common.Yes = False,
 ) -> None:
     """Put a backup into the place of a team's database: prove it, stop Airflow, switch, migrate, start Airflow."""
     from fleet import journal, lease, report
     from fleet.restore import choose, restore, same_keys
 
-    sight = common.run(common.look(common.load(inventory)))
+    sight = common.run(common.look(common.load(inventory, context)))
     common.known([name], sight.desired.instances)
     if name not in sight.observed.instances:
         raise FleetError(

@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
 def plan(
     names: Names = None,
     inventory: common.InventoryPath = common.DEFAULT_INVENTORY,
+    context: common.Context = None,
     output: common.OutputOption = "table",
     refresh: common.Refresh = False,
 ) -> None:
@@ -31,11 +32,12 @@ def plan(
     from fleet import report
 
     form = report.output(output)
-    document = common.load(inventory)
+    document = common.load(inventory, context)
 
     async def work() -> tuple[Plan, dict[str, list[str]]]:
         sight = await common.look(document)
         found = find(sight, names or [], refresh)
+        await check_budget(found, sight)
         return found, await _resources(found, sight)
 
     found, resources = common.run(work())
@@ -48,12 +50,14 @@ def plan(
 def apply(
     names: Names = None,
     inventory: common.InventoryPath = common.DEFAULT_INVENTORY,
+    context: common.Context = None,
     yes: common.Yes = False,
     refresh: common.Refresh = False,
 ) -> None:
     """Make the world as the inventory says. Run it again to go on where it ended."""
-    sight = common.run(common.look(common.load(inventory)))
+    sight = common.run(common.look(common.load(inventory, context)))
     found = find(sight, names or [], refresh)
+    common.run(check_budget(found, sight))
     show(found)
     if not found.empty:
         common.confirm("Make these changes?", yes)
@@ -72,6 +76,18 @@ def find(sight: common.Sight, names: list[str], refresh: bool = False) -> Plan:
     only = common.known(names, sight.desired.instances)
     refuse_downgrades(sight.desired, sight.observed)
     return plan(diff(sight.desired, sight.observed, refresh=refresh), only)
+
+
+async def check_budget(found: Plan, sight: common.Sight) -> None:
+    """Hold a plan against what the database server and the nodes have; warnings are said.
+
+    Raises:
+        FleetError: the server has not enough connections.
+    """
+    from fleet.budget import check
+
+    for warning in await check(found, sight.desired, sight.observed, sight.world):
+        common.say(f"warning: {warning}")
 
 
 def show(found: Plan) -> None:

@@ -30,6 +30,9 @@ DEFAULT_INVENTORY = Path("tenants.yaml")
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
 Confirm = Annotated[str | None, typer.Option("--confirm", metavar="NAME", help="The name once more, with --yes.")]
 OutputOption = Annotated[str, typer.Option("--output", "-o", help="table, json or markdown.", metavar="FORMAT")]
+Context = Annotated[
+    str | None, typer.Option("--context", metavar="NAME", help="Another kubeconfig context than the inventory's.")
+]
 Refresh = Annotated[bool, typer.Option("--refresh", help="Take everything for changed, whatever the records say.")]
 
 
@@ -59,11 +62,24 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         raise KeyboardInterrupt from None
 
 
-def load(path: Path) -> Document:
-    """The inventory, checked."""
+def load(path: Path, context: str | None = None) -> Document:
+    """The inventory, checked; for this run with another kubeconfig context, if one is given."""
     from fleet.inventory import load
 
-    return load(path)
+    return in_context(load(path), context)
+
+
+def in_context(document: Document, context: str | None) -> Document:
+    """The same inventory on another cluster."""
+    if context is None:
+        return document
+    from dataclasses import replace
+
+    inventory = document.inventory
+    platform = inventory.platform.model_copy(
+        update={"kubernetes": inventory.platform.kubernetes.model_copy(update={"context": context})}
+    )
+    return replace(document, inventory=inventory.model_copy(update={"platform": platform}))
 
 
 def desired(document: Document) -> Desired:

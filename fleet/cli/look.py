@@ -41,13 +41,14 @@ def schema() -> None:
 def status(
     name: Annotated[str | None, typer.Argument(help="Only this instance, with its pods.", show_default=False)] = None,
     inventory: common.InventoryPath = common.DEFAULT_INVENTORY,
+    context: common.Context = None,
     output: common.OutputOption = "table",
 ) -> None:
     """Show every instance: state, Airflow version, URL, database, age. Ends with 1 when one is not as it should be."""
     from fleet import report
 
     form = report.output(output)
-    document = common.load(inventory)
+    document = common.load(inventory, context)
 
     async def work() -> tuple[list[report.Row], list[report.Row]]:
         sight = await common.look(document)
@@ -75,11 +76,12 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", help="Go on until interrupted.")] = False,
     tail: Annotated[int, typer.Option("--tail", min=0, help="Lines per pod to begin with.")] = 50,
     inventory: common.InventoryPath = common.DEFAULT_INVENTORY,
+    context: common.Context = None,
 ) -> None:
     """Print what an instance's pods say, each line with its pod's name before it."""
     from fleet.pods import log_lines
 
-    document = common.load(inventory)
+    document = common.load(inventory, context)
     common.known([name], {**document.inventory.instances, **document.inventory.teams})
 
     async def work() -> int:

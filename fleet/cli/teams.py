@@ -35,6 +35,7 @@ def add_team(
         typer.Option("--from", help="A YAML file with the entry's keys; flags go before it.", dir_okay=False),
     ] = None,
     inventory: common.InventoryPath = common.DEFAULT_INVENTORY,
+    context: common.Context = None,
     yes: common.Yes = False,
     no_apply: Annotated[bool, typer.Option("--no-apply", help="Only write the entry, for review.")] = False,
 ) -> None:
@@ -52,8 +53,9 @@ def add_team(
         edit.add_team(inventory, name, entry)
         common.say(f"{inventory}: {name} added; `fleet apply` makes it so")
         return
-    sight = common.run(common.look(edit.preview_team(inventory, name, entry)))
+    sight = common.run(common.look(common.in_context(edit.preview_team(inventory, name, entry), context)))
     found = changes.find(sight, [name])
+    common.run(changes.check_budget(found, sight))
     changes.show(found)
     common.confirm(f"Add {name} to {inventory} and make these changes?", yes)
     edit.add_team(inventory, name, entry)  # from here on `fleet apply` goes on, whatever happens
@@ -92,6 +94,7 @@ def remove_team(
     ] = False,
     confirm: common.Confirm = None,
     inventory: common.InventoryPath = common.DEFAULT_INVENTORY,
+    context: common.Context = None,
     yes: common.Yes = False,
 ) -> None:
     """Remove a team: show what goes, back its database up and prove the backup, destroy it all, take its entry out last. A name
@@ -100,7 +103,7 @@ def remove_team(
     from fleet.inventory import edit
     from fleet.remove import holding, remove
 
-    document = common.load(inventory)
+    document = common.load(inventory, context)
     sight = common.run(common.look(document))
     held = holding(name, sight.desired, sight.observed)
     if held is None and name not in document.inventory.teams:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
+from fleet import __version__
 from fleet.drivers import tools
-from fleet.errors import FleetError
+from fleet.errors import ExitCode, FleetError
 
 Manifest = dict[str, Any]
 
@@ -81,7 +83,10 @@ class Cluster:
             raise FleetError(
                 f"there is no Kubernetes context `{context}`: {error}",
                 hint="`fleet sandbox up` makes `fleet-sandbox`; `kubectl config get-contexts` lists the others",
+                exit_code=ExitCode.REFUSED,
             ) from error
+        # Who did it, for the API server's audit log; the process is part of the run's name in `fleet history`.
+        self._api.user_agent = f"fleet/{__version__} (process {os.getpid()})"
 
     async def list(self, path: str, *, labels: str = "", metadata_only: bool = False) -> list[Manifest]:
         """All objects below ``path``, page by page.
@@ -110,10 +115,14 @@ class Cluster:
                 return None
             raise
 
-    async def create(self, path: str, manifest: Manifest) -> bool:
-        """Create an object; False where one of its name exists already (which is left alone)."""
+    async def create(self, path: str, manifest: Manifest, *, dry_run: bool = False) -> bool:
+        """Create an object; False where one of its name exists already (which is left alone).
+
+        Args:
+            dry_run: let the API server check it and keep nothing.
+        """
         try:
-            await self._json("POST", path, body=manifest)
+            await self._json("POST", path, body=manifest, query={"dryRun": "All"} if dry_run else None)
         except ApiError as error:
             if error.status == 409:
                 return False

@@ -5,7 +5,7 @@ Only what no API of Cloud SQL does. As Terraform, it reaches the server at the i
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -67,6 +67,39 @@ class Login:
                     user=self.user, password=self.password, connect_timeout=_CONNECT_SECONDS, autocommit=True,
                 )  # fmt: skip
         raise AssertionError("unreachable: tenacity returns or raises")
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """The connections that a server has, and the limits of its roles."""
+
+    most: int  # max_connections
+    reserved: int  # of them, for superusers and (from PostgreSQL 16 on) for roles with pg_use_reserved_connections
+    limits: Mapping[str, int]  # of the roles that have a limit
+
+    @property
+    def usable(self) -> int:
+        """What roles can share."""
+        return self.most - self.reserved
+
+
+async def capacity(admin: Login) -> Capacity:
+    """How many connections there are to give, and to whom they are promised: one query.
+
+    Raises:
+        FleetError: the server cannot be reached or refuses.
+    """
+    query = """
+        select current_setting('max_connections')::int,
+               current_setting('superuser_reserved_connections')::int
+               + coalesce(current_setting('reserved_connections', true), '0')::int,
+               coalesce((select json_object_agg(rolname, rolconnlimit) from pg_roles
+                         where rolcanlogin and rolconnlimit >= 0), '{}')
+    """
+    async with admin.connected("postgres") as connection:
+        row = await (await connection.execute(query)).fetchone()
+    assert row is not None  # noqa: S101 (a query without FROM answers one row)
+    return Capacity(*row)
 
 
 async def count_rows(login: Login, database: str) -> dict[str, int]:
