@@ -1,4 +1,4 @@
-"""The local API without a database behind it: routes, errors in Google's form, operations, and the folder that is Cloud Storage."""
+"""The local API without a database behind it: routes, errors in Google's form, operations, the folder that is Cloud Storage."""
 
 from __future__ import annotations
 
