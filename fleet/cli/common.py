@@ -58,8 +58,9 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
     try:
         return asyncio.run(cancellable())
-    except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        say("interrupted; run the same command again to go on")
+        raise KeyboardInterrupt from None  # typer ends the program with status 130
 
 
 def load(path: Path, context: str | None = None) -> Document:
@@ -84,11 +85,11 @@ def in_context(document: Document, context: str | None) -> Document:
 
 def desired(document: Document) -> Desired:
     """What the inventory asks for, with the modules and charts of this fleet; overrides checked."""
-    from fleet import overrides
+    from fleet import charts, overrides
     from fleet.desired import build
     from fleet.digest import contents
 
-    wanted = build(document.inventory, contents())
+    wanted = build(document.inventory, contents(charts.folders(document)))
     overrides.check(document, wanted)
     return wanted
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from fleet import __version__
-from fleet.cli import backup, changes, look, sandbox, teams
+from fleet.cli import backup, changes, doctor, look, sandbox, teams
 from fleet.errors import ExitCode, FleetError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ changes.register(app)
 teams.register(app)
 backup.register(app)
 look.register(app)
+doctor.register(app)
 app.add_typer(sandbox.app, name="sandbox")
 
 _debug = False
@@ -66,9 +67,6 @@ def main() -> None:
             raise
         typer.echo(error_text(error), err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("interrupted; run the same command again to go on", err=True)
-        sys.exit(ExitCode.INTERRUPTED)
     except Exception as error:
         if _debug:
             raise
