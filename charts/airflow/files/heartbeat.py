@@ -22,7 +22,7 @@ QUERY = """
 """
 
 
-def main(job_type):
+def main(job_type: str) -> None:
     url = re.sub(r"^postgresql\+\w+:", "postgresql:", os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"])
     name = socket.gethostname()
     names = [name, socket.getfqdn(), socket.gethostbyname(name)]
