@@ -24,3 +24,17 @@ module "sso" {
   client_secret         = var.sso_client_secret
   client_secret_version = var.sso_client_secret_version
 }
+
+module "gcp" {
+  source = "../gcp-team"
+  count  = var.gcp == null ? 0 : 1
+
+  instance                    = var.instance
+  project                     = var.gcp.project
+  service_account             = var.gcp.service_account
+  namespace                   = var.gcp.namespace
+  kubernetes_service_accounts = var.gcp.kubernetes_service_accounts
+  log_bucket                  = var.gcp.log_bucket
+  database_server             = var.gcp.database_server
+  database_role               = module.database.role
+}

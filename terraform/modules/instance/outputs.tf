@@ -15,3 +15,12 @@ output "sso" {
     redirect_uri = module.sso.redirect_uri
   }
 }
+
+output "gcp" {
+  description = "What is on Google Cloud; null without it."
+  value = var.gcp == null ? null : {
+    service_account = module.gcp[0].service_account
+    logs            = module.gcp[0].logs
+    database_user   = module.gcp[0].database_user
+  }
+}

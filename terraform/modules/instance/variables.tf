@@ -1,3 +1,9 @@
+variable "instance" {
+  description = "Name of the instance."
+  type        = string
+  nullable    = false
+}
+
 variable "database" {
   description = "The instance's database; module database says what each value is."
   type = object({
@@ -48,4 +54,17 @@ variable "sso_client_secret_version" {
   description = "Raise it to send the sign-on client's secret again."
   type        = number
   nullable    = false
+}
+
+variable "gcp" {
+  description = "What the instance has on Google Cloud; module gcp-team says what each value is. Null without it."
+  type = object({
+    project                     = string
+    service_account             = string
+    namespace                   = string
+    kubernetes_service_accounts = set(string)
+    log_bucket                  = string
+    database_server             = string
+  })
+  nullable = true
 }

@@ -1,9 +1,18 @@
-# What the instances share: the realm. The provider's credentials come from the environment alone:
-# KEYCLOAK_CLIENT_ID, KEYCLOAK_USER, KEYCLOAK_PASSWORD.
+# What the instances share: the realm and, on Google Cloud, the database server and the log bucket. The providers' credentials
+# come from the environment alone: KEYCLOAK_CLIENT_ID, KEYCLOAK_USER, KEYCLOAK_PASSWORD; Google's application default credentials.
 
 provider "keycloak" {
   url            = var.sso.url
   client_timeout = 60
+}
+
+# Without Google Cloud nothing is asked of it: the token, which is none, keeps the provider from looking for credentials.
+
+provider "google" {
+  project                         = try(var.gcp.project, null)
+  region                          = try(var.gcp.region, null)
+  access_token                    = var.cloud == "gcp" ? null : "none"
+  add_terraform_attribution_label = false
 }
 
 resource "keycloak_realm" "this" {
@@ -53,4 +62,17 @@ resource "keycloak_group" "this" {
 
   realm_id = keycloak_realm.this.id
   name     = each.key
+}
+
+module "gcp" {
+  source = "../../modules/gcp-platform"
+  count  = var.cloud == "gcp" ? 1 : 0
+
+  project                         = var.gcp.project
+  region                          = var.gcp.region
+  network                         = var.gcp.network
+  database                        = var.gcp.database
+  database_admin_password         = var.database_admin_password
+  database_admin_password_version = var.database_admin_password_version
+  log_bucket                      = var.gcp.log_bucket
 }

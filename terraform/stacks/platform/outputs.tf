@@ -10,3 +10,11 @@ output "groups" {
   description = "Groups made here: name -> Keycloak's id."
   value       = { for name, group in keycloak_group.this : name => group.id }
 }
+
+output "gcp" {
+  description = "On Google Cloud: the database server and the log bucket; else null."
+  value = var.cloud == "gcp" ? {
+    database   = module.gcp[0].database
+    log_bucket = module.gcp[0].log_bucket
+  } : null
+}

@@ -38,3 +38,75 @@ variable "sso" {
     error_message = "A session's length is written out as Keycloak's provider gives it back: 30m0s, 10h0m0s."
   }
 }
+
+variable "cloud" {
+  description = "none: PostgreSQL, Keycloak and the cluster are all that is needed. gcp: Cloud SQL and the log bucket are made on Google Cloud."
+  type        = string
+  nullable    = false
+  default     = "none"
+
+  validation {
+    condition     = contains(["none", "gcp"], var.cloud)
+    error_message = "The cloud is none or gcp."
+  }
+}
+
+variable "gcp" {
+  description = "What is made on Google Cloud; module gcp-platform says what each value is. Null without it."
+  type = object({
+    project = string
+    region  = string
+    network = string
+    database = object({
+      name                = string
+      host                = string
+      version             = string
+      tier                = string
+      availability        = string
+      disk_gb             = number
+      max_connections     = number
+      backups             = number
+      backup_start        = string
+      deletion_protection = bool
+      iam_authentication  = bool
+      admin               = string
+    })
+    log_bucket = object({
+      name = string
+      days = number
+    })
+  })
+  nullable = true
+  default  = null
+
+  validation {
+    condition     = (var.cloud == "gcp") == (var.gcp != null)
+    error_message = "The values for Google Cloud go with cloud = gcp, and only with it."
+  }
+}
+
+variable "database_admin_password" {
+  description = "Password of the Cloud SQL server's administrator; empty without Google Cloud. Never in the state."
+  type        = string
+  nullable    = false
+  ephemeral   = true
+  sensitive   = true
+  default     = ""
+
+  validation {
+    condition     = var.cloud != "gcp" || length(var.database_admin_password) >= 16
+    error_message = "The administrator's password has at least 16 characters."
+  }
+}
+
+variable "database_admin_password_version" {
+  description = "Raise it to send the administrator's password again."
+  type        = number
+  nullable    = false
+  default     = 1
+
+  validation {
+    condition     = var.database_admin_password_version >= 1
+    error_message = "The password's version is a whole number from 1 on."
+  }
+}

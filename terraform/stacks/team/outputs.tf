@@ -17,3 +17,8 @@ output "sso" {
     issuer = "${var.sso.url}/realms/${var.sso.realm}"
   })
 }
+
+output "gcp" {
+  description = "On Google Cloud: service_account, logs, database_user; else null."
+  value       = module.instance.gcp
+}

@@ -124,3 +124,34 @@ variable "sso_client_secret_version" {
     error_message = "The secret's version is a whole number from 1 on."
   }
 }
+
+variable "cloud" {
+  description = "none: PostgreSQL, Keycloak and the cluster are all that is needed. gcp: the instance gets a Google service account and a folder for its logs."
+  type        = string
+  nullable    = false
+  default     = "none"
+
+  validation {
+    condition     = contains(["none", "gcp"], var.cloud)
+    error_message = "The cloud is none or gcp."
+  }
+}
+
+variable "gcp" {
+  description = "What the instance has on Google Cloud; module gcp-team says what each value is. Null without it."
+  type = object({
+    project                     = string
+    service_account             = string
+    namespace                   = string
+    kubernetes_service_accounts = set(string)
+    log_bucket                  = string
+    database_server             = string
+  })
+  nullable = true
+  default  = null
+
+  validation {
+    condition     = (var.cloud == "gcp") == (var.gcp != null)
+    error_message = "The values for Google Cloud go with cloud = gcp, and only with it."
+  }
+}

@@ -1,7 +1,9 @@
+mock_provider "google" {}
 mock_provider "keycloak" {}
 
 variables {
-  sso = { url = "https://sso.example.com", groups = ["owners"] }
+  sso                     = { url = "https://sso.example.com", groups = ["owners"] }
+  database_admin_password = ""
 }
 
 run "makes_a_realm_that_nobody_walks_into" {
@@ -66,4 +68,95 @@ run "refuses_a_session_length_without_unit" {
   command = plan
   variables { sso = { url = "https://sso.example.com", session_idle = "1800" } }
   expect_failures = [var.sso]
+}
+
+run "makes_nothing_on_google_cloud_unless_asked" {
+  command = plan
+
+  assert {
+    condition     = length(module.gcp) == 0 && output.gcp == null
+    error_message = "Something of Google's would be made."
+  }
+}
+
+run "makes_the_server_on_google_cloud" {
+  variables {
+    cloud                   = "gcp"
+    database_admin_password = "a password of some length"
+    gcp = {
+      project = "example-fleet"
+      region  = "europe-west3"
+      network = "fleet"
+      database = {
+        name                = "fleet-postgres"
+        host                = "postgres.fleet.internal"
+        version             = "POSTGRES_17"
+        tier                = "db-custom-4-16384"
+        availability        = "REGIONAL"
+        disk_gb             = 50
+        max_connections     = 500
+        backups             = 30
+        backup_start        = "02:00"
+        deletion_protection = true
+        iam_authentication  = false
+        admin               = "fleet_admin"
+      }
+      log_bucket = { name = "example-fleet-logs", days = 90 }
+    }
+  }
+
+  assert {
+    condition     = output.gcp.database.host == "postgres.fleet.internal"
+    error_message = "The server is not where the inventory has it."
+  }
+}
+
+run "refuses_another_cloud" {
+  command = plan
+  variables { cloud = "aws" }
+  expect_failures = [var.cloud]
+}
+
+run "refuses_google_cloud_without_its_values" {
+  command = plan
+  variables {
+    cloud                   = "gcp"
+    database_admin_password = "a password of some length"
+  }
+  expect_failures = [var.gcp]
+}
+
+run "refuses_a_short_password_of_the_administrator" {
+  command = plan
+  variables {
+    cloud                   = "gcp"
+    database_admin_password = "short"
+    gcp = {
+      project = "example-fleet"
+      region  = "europe-west3"
+      network = "fleet"
+      database = {
+        name                = "fleet-postgres"
+        host                = "postgres.fleet.internal"
+        version             = "POSTGRES_17"
+        tier                = "db-custom-4-16384"
+        availability        = "REGIONAL"
+        disk_gb             = 50
+        max_connections     = 500
+        backups             = 30
+        backup_start        = "02:00"
+        deletion_protection = true
+        iam_authentication  = false
+        admin               = "fleet_admin"
+      }
+      log_bucket = { name = "example-fleet-logs", days = 90 }
+    }
+  }
+  expect_failures = [var.database_admin_password]
+}
+
+run "refuses_a_password_version_of_zero" {
+  command = plan
+  variables { database_admin_password_version = 0 }
+  expect_failures = [var.database_admin_password_version]
 }

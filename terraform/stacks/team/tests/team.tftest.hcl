@@ -1,3 +1,4 @@
+mock_provider "google" {}
 mock_provider "keycloak" {}
 mock_provider "postgresql" {}
 
@@ -99,4 +100,42 @@ run "refuses_a_client_secret_version_of_zero" {
   command = plan
   variables { sso_client_secret_version = 0 }
   expect_failures = [var.sso_client_secret_version]
+}
+
+run "has_nothing_on_google_cloud_unless_asked" {
+  assert {
+    condition     = output.gcp == null
+    error_message = "Something of Google's would be made."
+  }
+}
+
+run "has_a_service_account_on_google_cloud" {
+  variables {
+    cloud = "gcp"
+    gcp = {
+      project                     = "example-fleet"
+      service_account             = "airflow-marketing"
+      namespace                   = "airflow-marketing"
+      kubernetes_service_accounts = ["airflow-worker"]
+      log_bucket                  = "example-fleet-logs"
+      database_server             = ""
+    }
+  }
+
+  assert {
+    condition     = output.gcp.logs == "gs://example-fleet-logs/default" && output.gcp.database_user == null
+    error_message = "The instance's logs are elsewhere, or it is a database user."
+  }
+}
+
+run "refuses_another_cloud" {
+  command = plan
+  variables { cloud = "aws" }
+  expect_failures = [var.cloud]
+}
+
+run "refuses_google_cloud_without_its_values" {
+  command = plan
+  variables { cloud = "gcp" }
+  expect_failures = [var.gcp]
 }
