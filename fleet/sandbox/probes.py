@@ -9,7 +9,8 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-_TIMEOUT = 2.0
+# Seconds; a busy machine may take its time for one answer.
+_TIMEOUT = 5.0
 
 
 def tcp(host: str, port: int) -> Callable[[], bool]:
