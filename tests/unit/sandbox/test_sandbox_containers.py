@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from fleet.sandbox import containers
+from fleet.sandbox import containers, packages
 from fleet.sandbox.progress import Progress
 
 _TABLE = """\
@@ -39,3 +39,14 @@ def test_progress_is_one_plain_line_for_each_step_on_what_is_no_terminal() -> No
     lines = said.getvalue().splitlines()
     assert [line.split()[:3] for line in lines] == [["etcd", "v3.6.4", "built"], ["broken", "failed", "0.0"]]
     assert "\x1b" not in said.getvalue()
+
+
+def test_what_a_node_lacks_is_named_by_its_debian_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(containers, "_CNI_FOLDERS", (str(tmp_path),))
+    containers.cni_folder.cache_clear()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert packages.missing() == [
+        "containerd", "runc", "containernetworking-plugins", "conntrack", "iptables", "iproute2", "debootstrap",
+    ]  # fmt: skip
+    assert not packages.can_install()
+    containers.cni_folder.cache_clear()
