@@ -42,6 +42,14 @@ def known_keys(keys: Keys) -> list[str]:
     return sorted({name for found in _at(keys) for name in found.get("properties", {})})
 
 
+def sources(keys: Keys) -> list[str]:
+    """The kinds among which `source` chooses at this key path."""
+    found = [
+        schema["properties"]["source"]["const"] for schema in _at(keys) if "source" in schema.get("properties", {})
+    ]
+    return sorted(found)
+
+
 def _at(keys: Keys) -> list[dict[str, Any]]:
     """The schemas that hold at a key path: several where there is a choice."""
     found = list(_choices(_schema()))
