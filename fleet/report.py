@@ -19,6 +19,7 @@ from fleet.proof import Proof
 Output = Literal["table", "json", "markdown"]
 Row = Mapping[str, str | int | bool | None]
 
+_AREAS = ("machine", "cluster", "platform", "fleet")
 _SIGNS = {"create": "+", "update": "~", "repair": "!"}
 
 
@@ -155,6 +156,22 @@ def duration(length: timedelta) -> str:
                 f"{rest}{'h' if unit == 'd' else 'm' if unit == 'h' else 's'}" if rest else ""
             )
     return f"{seconds}s"
+
+
+def findings_text(rows: Sequence[Row]) -> str:
+    """What `fleet doctor` found, for a reader: what to do stands below what is wrong."""
+    signs = {"ok": "✓", "warn": "!", "fail": "✗"}
+    width = max((len(str(row["check"])) for row in rows), default=0)
+    lines, area = list[str](), ""
+    for row in sorted(rows, key=lambda row: _AREAS.index(str(row["area"]))):
+        if row["area"] != area:
+            area = str(row["area"])
+            lines.append(area)
+        lines.append(f"  {signs[str(row['verdict'])]} {str(row['check']).ljust(width)}   {row['what']}")
+        if row["mend"]:
+            lines.append(f"    {' ' * width}   → {row['mend']}")
+    counts = [sum(row["verdict"] == verdict for row in rows) for verdict in ("fail", "warn")]
+    return "\n".join([*lines, f"{_count(counts[0], 'failure')}, {_count(counts[1], 'warning')}"])
 
 
 def output(name: str) -> Output:

@@ -129,6 +129,10 @@ class Cluster:
             raise
         return True
 
+    async def ask(self, path: str, review: Manifest) -> Manifest:
+        """What the API server answers to an object that is a question and is not kept (the reviews of authorization.k8s.io)."""
+        return await self._json("POST", path, body=review)
+
     async def apply(self, path: str, manifest: Manifest) -> Manifest:
         """Server-side apply: create the object or make our fields of it so. ``path`` names the object."""
         return await self._json(

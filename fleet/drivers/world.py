@@ -80,6 +80,11 @@ class World:
         secret = await self._platform_credentials()
         return self.login(secret["database-admin-username"], secret["database-admin-password"])
 
+    async def sso_admin(self) -> tuple[str, str]:
+        """Keycloak's administrator: user name and password."""
+        secret = await self._platform_credentials()
+        return secret["sso-admin-username"], secret["sso-admin-password"]
+
     async def open_stack(self, name: str) -> Stack:
         """A Terraform stack, initialised. Call it before parallel work starts: one `init` serves all workspaces.
 
@@ -105,6 +110,8 @@ class World:
         }
         if self._platform.terraform.backend == "pg":
             environment["PG_CONN_STR"] = secret["terraform-backend-conn-str"]
+        if self._platform.cloud == "gcp":  # the server's administrator is made by the stack `platform`
+            environment["TF_VAR_database_admin_password"] = secret["database-admin-password"]
         return environment
 
     async def _platform_credentials(self) -> dict[str, str]:

@@ -1,0 +1,118 @@
+"""What a command costs in a fleet of some size: external processes and API requests, counted and not guessed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+from unittest.mock import patch
+
+from fleet import inventory
+from fleet.cli.common import desired
+from fleet.desired import naming, stacks
+from fleet.drivers.kubernetes import core
+from fleet.drivers.world import World
+from tests.support import crowd
+from tests.support.api_server import ApiServer, running
+from tests.support.sandbox import Sandbox
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One run of one command."""
+
+    status: int
+    output: str
+    seconds: float
+    processes: tuple[str, ...]
+    requests: tuple[str, ...]
+
+
+class Fleet:
+    """Fleets of growing size on an API server of their own; PostgreSQL, Keycloak, Terraform and Helm are the sandbox's."""
+
+    def __init__(self, server: ApiServer, sandbox: Sandbox) -> None:
+        self.server, self._sandbox = server, sandbox
+        self.environment = {**sandbox.environment, "XDG_STATE_HOME": str(server.home), "PYTHONPATH": str(ROOT)}
+        self.environment.pop("KUBECONFIG")
+
+    def grow(self, count: int, *more: str) -> Path:
+        """``count`` teams as applied; the inventory may hold more."""
+        crowd.populate(
+            self.server, crowd.write_inventory(self.server.home / "applied.yaml", ROOT / "tenants.yaml", count)
+        )
+        return crowd.write_inventory(self.server.home / "tenants.yaml", ROOT / "tenants.yaml", count, *more)
+
+    def run(self, *words: str) -> Cost:
+        """One `fleet` command on the newest inventory."""
+        log = self.server.home / "processes"
+        command = [sys.executable, "-m", "tests.support.counted", str(log), *words]
+        environment = {**self.environment, "FLEET_INVENTORY": str(self.server.home / "tenants.yaml")}
+        started = time.monotonic()
+        process = subprocess.Popen(
+            command, env=environment, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        output = process.communicate(timeout=600)[0]
+        seconds, processes = time.monotonic() - started, tuple(log.read_text().splitlines())
+        return Cost(process.returncode, output, seconds, processes, tuple(self.server.requests(process.pid)))
+
+    def prepare_terraform(self, inventory_path: Path) -> None:
+        """Copy the platform's credentials and run `init` once, which the first command of a day does."""
+        with crowd.connected(self.server) as cluster:
+            secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": naming.PLATFORM_SECRET}}
+            path = core("secrets", naming.SYSTEM_NAMESPACE)
+            asyncio.run(cluster.create(path, {**secret, "stringData": self._sandbox.platform}))
+        with self._outside():
+            asyncio.run(World(inventory.load(inventory_path).inventory.platform).open_stack("team"))
+
+    @contextmanager
+    def one_more(self, name: str) -> Iterator[Cost]:
+        """Apply one new team, for real but for the migration's pod; then destroy its database and sign-on client."""
+        done = Event()
+        helper = Thread(target=self._complete_jobs, args=(naming.namespace(name), done))
+        helper.start()
+        try:
+            yield self.run("apply", name, "--yes")
+        finally:
+            done.set()
+            helper.join()
+            self._destroy(name)
+
+    def _complete_jobs(self, namespace: str, done: Event) -> None:
+        with crowd.connected(self.server) as cluster:
+            while not done.wait(0.5):
+                crowd.complete_jobs(cluster, namespace)
+
+    def _destroy(self, name: str) -> None:
+        document = inventory.load(self.server.home / "tenants.yaml")
+        variables = desired(document).instances[name].parts["terraform"]["variables"]
+
+        async def work() -> None:
+            stack = await World(document.inventory.platform).open_stack("team")
+            await stack.destroy(name, variables, stacks.NO_SECRETS)
+            await stack.delete_workspace(name)
+
+        with self._outside():
+            asyncio.run(work())
+
+    @contextmanager
+    def _outside(self) -> Iterator[None]:
+        with patch.dict(os.environ, self.environment):
+            os.environ.pop("KUBECONFIG", None)
+            yield
+
+
+@contextmanager
+def fleet(sandbox: Sandbox) -> Iterator[Fleet]:
+    """An API server of its own while the block lasts."""
+    with running() as server:
+        yield Fleet(server, sandbox)
