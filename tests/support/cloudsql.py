@@ -4,7 +4,6 @@ hands that damage dumps."""
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import os
 import socket
@@ -58,6 +57,10 @@ class Server:
         if self.process:
             self.process.kill()
             self.process.wait()
+
+    @property
+    def dead(self) -> bool:
+        return self.process is None or self.process.poll() is not None
 
     @property
     def log(self) -> Path:
@@ -236,9 +239,3 @@ def damaging(folder: Path, damage: Damage) -> Iterator[list[Path]]:
     finally:
         stop.set()
         thread.join()
-
-
-def md5(data: bytes) -> str:
-    import hashlib
-
-    return base64.b64encode(hashlib.md5(data).digest()).decode()
