@@ -20,7 +20,8 @@ from tests.support.terraform import SOURCES, copy, terraform
 
 PROVIDERS = SOURCES.parent / "sandbox" / "providers"
 OFFICIAL = {
-    name: json.loads((PROVIDERS / "schemas" / f"{name}.json").read_text()) for name in ("google", "keycloak", "postgresql")
+    name: json.loads((PROVIDERS / "schemas" / f"{name}.json").read_text())
+    for name in ("google", "keycloak", "postgresql")
 }
 KINDS = {"resource": "resource_schemas", "data": "data_source_schemas"}
 

@@ -75,14 +75,29 @@ func (p planner) nested(nested *tfprotov5.SchemaNestedBlock, path string, config
 	had := Get[[]any](prior, nested.TypeName)
 	planned := make([]any, len(wanted))
 	for i := range wanted {
+		inner, _ := wanted[i].(Values)
+		if nested.Nesting == tfprotov5.SchemaNestedBlockNestingModeSet {
+			planned[i] = p.member(nested.Block, path, inner, had)
+			continue
+		}
 		var before Values
-		if i < len(had) && nested.Nesting == tfprotov5.SchemaNestedBlockNestingModeList {
+		if i < len(had) {
 			before, _ = had[i].(Values)
 		}
-		inner, _ := wanted[i].(Values)
 		planned[i] = p.plan(nested.Block, path, inner, before)
 	}
 	return planned
+}
+
+// member plans an element of a set: sets have no places, so it is the one that would stay as it is, or a new one.
+func (p planner) member(block *tfprotov5.SchemaBlock, path string, config Values, had []any) Values {
+	for _, each := range had {
+		before, _ := each.(Values)
+		if planned := p.plan(block, path, config, before); Equal(planned, before) {
+			return planned
+		}
+	}
+	return p.plan(block, path, config, nil)
 }
 
 // complete lays what the server said over what the state had. What the server does not know of (a flag for Terraform

@@ -19,7 +19,10 @@ const thing = `{
     "tags": {"type": ["set", "string"], "optional": true},
     "secret": {"type": "string", "optional": true, "write_only": true}
   },
-  "block_types": {"inner": {"nesting_mode": "list", "block": {"attributes": {"depth": {"type": "number", "optional": true}}}}}
+  "block_types": {"inner": {"nesting_mode": "list", "block": {"attributes": {"depth": {"type": "number", "optional": true}}}},
+    "member": {"nesting_mode": "set", "block": {"attributes": {
+      "name": {"type": "string", "required": true}, "address": {"type": "string", "optional": true, "computed": true}
+    }}}}
 }`
 
 var things = planner{
@@ -41,6 +44,8 @@ func block(t *testing.T) *tfprotov5.SchemaBlock {
 	return converted
 }
 
+func members(address any) []any { return []any{Values{"name": "m", "address": address}} }
+
 func TestPlan(t *testing.T) {
 	inner := []any{Values{"depth": nil}}
 	cases := map[string]struct {
@@ -60,6 +65,8 @@ func TestPlan(t *testing.T) {
 		"an empty set where there is none": {Values{"tags": []any{}}, Values{"tags": nil}, "tags", nil},
 		"an empty set where there is one":  {Values{"tags": []any{}}, Values{"tags": []any{"a"}}, "tags", []any{}},
 		"write-only":                       {Values{"secret": "s"}, nil, "secret", nil},
+		"a member of a set, at first":      {Values{"member": members(nil)}, nil, "member", members(Unknown)},
+		"a member of a set, later":         {Values{"member": members(nil)}, Values{"member": members("here")}, "member", members("here")},
 		"a default in a block":             {Values{"inner": inner}, nil, "inner", []any{Values{"depth": int64(3)}}},
 	}
 	for name, c := range cases {
@@ -74,7 +81,7 @@ func TestPlan(t *testing.T) {
 func TestCompleteKeepsNoSecretAndNothingUnknown(t *testing.T) {
 	state := Values{"id": Unknown, "name": "a", "secret": "s", "kept": "flag"}
 	got := things.complete(block(t), state, Values{"title": "server's", "secret": "s"})
-	want := Values{"id": nil, "name": "a", "title": "server's", "kept": "flag", "limit": int64(-1), "length": nil, "tags": nil, "secret": nil, "inner": []any{}}
+	want := Values{"id": nil, "name": "a", "title": "server's", "kept": "flag", "limit": int64(-1), "length": nil, "tags": nil, "secret": nil, "inner": []any{}, "member": []any{}}
 	if !Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -104,7 +111,7 @@ func TestValuesSurviveTheWire(t *testing.T) {
 	typ := (&tfprotov5.Schema{Block: block(t)}).ValueType()
 	values := Values{
 		"id": Unknown, "name": "a", "title": nil, "kept": "", "limit": int64(1 << 40), "length": "1h",
-		"tags": []any{"a", "b"}, "secret": nil, "inner": []any{Values{"depth": 1.5}},
+		"tags": []any{"a", "b"}, "secret": nil, "inner": []any{Values{"depth": 1.5}}, "member": members("here"),
 	}
 	wire, err := encode(values, typ)
 	if err != nil {
