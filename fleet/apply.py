@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
 from fleet import keys, lease, paths, record
@@ -156,12 +157,13 @@ class _Work:
 
     async def _make_guardrails(self, inputs: dict[str, Any]) -> str:
         await wait_while_terminating(self.world.cluster, self._desired.namespace)
-        return await self._upgrade("guardrails", naming.guardrails_release(self.name), naming.SYSTEM_NAMESPACE, inputs)
+        chart = paths.asset("charts") / "guardrails"
+        return await self._upgrade(chart, naming.guardrails_release(self.name), naming.SYSTEM_NAMESPACE, inputs)
 
-    async def _upgrade(self, chart: str, release: str, namespace: str, inputs: dict[str, Any]) -> str:
+    async def _upgrade(self, chart: Path, release: str, namespace: str, inputs: dict[str, Any]) -> str:
         if await wait_while_pending(self.world.cluster, namespace, release):
             await self.world.helm.recover(release, namespace)
-        revision = await self.world.helm.upgrade(release, namespace, paths.asset("charts") / chart, inputs["values"])
+        revision = await self.world.helm.upgrade(release, namespace, chart, inputs["values"])
         return f"revision {revision}"
 
     async def _make_secrets(self, inputs: dict[str, Any]) -> str:
@@ -181,11 +183,19 @@ class _Work:
         return str(inputs["image"])
 
     async def _make_airflow(self, inputs: dict[str, Any]) -> str:
-        done = await self._upgrade("airflow", naming.AIRFLOW_RELEASE, self._desired.namespace, inputs)
+        chart = await self._airflow_chart(inputs["chart"])
+        done = await self._upgrade(chart, naming.AIRFLOW_RELEASE, self._desired.namespace, inputs)
         # Recorded as applied only when healthy: a run that ended before is taken up here by the next.
         if not self._desired.suspended:
             await step(self.name, "healthy", self._healthy(), self.tell)
         return done
+
+    async def _airflow_chart(self, chosen: str | dict[str, str]) -> Path:
+        if isinstance(chosen, str):
+            return paths.asset("charts") / "airflow"
+        if self._desired.chart_folder is not None:
+            return self._desired.chart_folder
+        return await self.world.helm.pull("airflow", chosen["repository"], chosen["version"])
 
     async def _healthy(self) -> str:
         await wait_until_healthy(self.world.cluster, self._desired)

@@ -111,11 +111,14 @@ def _broken(part: Part, observed: ObservedInstance) -> tuple[str, ...]:
     status = observed.releases.get(part)
     if status is None:
         return ("the Helm release is gone",)
+    if part == "airflow" and any(each.paused for each in observed.components):
+        return ("stopped for a backup or a restore that did not end",)
     return () if status == "deployed" else (f"the Helm release is {status}",)
 
 
 def _reasons(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
-    reasons = sorted(_leaves("", before, after))
+    # Which chart it is explains the values that change with it, so it comes first.
+    reasons = sorted(_leaves("", before, after), key=lambda reason: (not reason.startswith("chart"), reason))
     if len(reasons) <= _MANY:
         return tuple(reasons)
     return (*reasons[: _MANY - 1], f"and {len(reasons) - _MANY + 1} more")
@@ -127,6 +130,8 @@ def _leaves(path: str, before: Any, after: Any) -> Iterator[str]:
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in {**before, **after}:
             yield from _leaves(f"{path}.{key}" if path else key, before.get(key), after.get(key))
+    elif path == "chart" and not (isinstance(before, str) and isinstance(after, str)):
+        yield f"chart: {_chart(before)} → {_chart(after)}"
     elif path in ("modules", "chart"):
         yield f"this version of fleet brings another {path.removesuffix('s')}"
     else:
@@ -134,6 +139,11 @@ def _leaves(path: str, before: Any, after: Any) -> Iterator[str]:
         name = path.removeprefix("variables.").removeprefix("values.")
         shown = [_show(value) for value in (before, after)]
         yield f"{name}: {' → '.join(shown)}" if all(shown) else f"{name} changed"
+
+
+def _chart(chosen: Any) -> str:
+    """A chart in short: what is recorded of fleet's own is its digest."""
+    return f"{chosen['source']} {chosen['version']}" if isinstance(chosen, Mapping) else "fleet"
 
 
 def _show(value: Any) -> str:

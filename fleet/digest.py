@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from fleet import paths
 from fleet.desired import Contents
+from fleet.desired.chart import ChartFolder
 
 
 def tree(*folders: Path, leave_out: frozenset[str] = frozenset({"tests", ".terraform"})) -> str:
@@ -20,8 +22,8 @@ def tree(*folders: Path, leave_out: frozenset[str] = frozenset({"tests", ".terra
     return total.hexdigest()[:16]
 
 
-def contents() -> Contents:
-    """The digests of the modules and charts that this fleet ships."""
+def contents(folders: Mapping[str, ChartFolder] | None = None) -> Contents:
+    """The digests of the modules and charts that this fleet ships, beside the inventory's own chart folders."""
     terraform, charts = paths.asset("terraform"), paths.asset("charts")
     modules = terraform / "modules"
     return Contents(
@@ -29,4 +31,5 @@ def contents() -> Contents:
         team_stack=tree(terraform / "stacks" / "team", modules),
         guardrails_chart=tree(charts / "guardrails"),
         airflow_chart=tree(charts / "airflow"),
+        folders=folders or {},
     )

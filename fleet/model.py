@@ -44,6 +44,9 @@ Image = Annotated[str, StringConstraints(pattern=IMAGE_PATTERN)]
 OBJECT_PATTERN = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
 ObjectName = Annotated[str, StringConstraints(pattern=OBJECT_PATTERN)]
 NonEmpty = Annotated[str, StringConstraints(min_length=1)]
+# One version, no range: Helm would take `1.x` or `>=1.20` for whatever is newest today.
+CHART_VERSION_PATTERN = r"^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$"
+ChartVersion = Annotated[str, StringConstraints(pattern=CHART_VERSION_PATTERN)]
 
 
 def _cidr(value: str) -> str:
@@ -277,6 +280,35 @@ class GitDags(_Value):
 Dags = Annotated[BakedDags | NoDags | GitDags, Field(discriminator="source")]
 
 
+class FleetChart(_Value):
+    """The chart that comes with `fleet`."""
+
+    source: Literal["fleet"]
+    """The chart that comes with `fleet`: lean, no hooks, closed against unknown keys."""
+
+
+class OfficialChart(_Value):
+    """The official Airflow chart, from a chart repository or from a folder."""
+
+    source: Literal["official"]
+    """Apache Airflow's own chart."""
+    version: ChartVersion
+    """Version of the chart, exactly. `fleet` makes its values in the dialect of 1.22.0."""
+    repository: Url | None = None
+    """Address of the chart repository (`https://airflow.apache.org`, or a mirror of it)."""
+    path: NonEmpty | None = None
+    """Folder of the chart, with its dependencies in it; a relative one starts at the inventory's folder."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> OfficialChart:
+        if bool(self.repository) == bool(self.path):
+            raise ValueError("the official chart comes from a `repository` or from a `path`: one of the two")
+        return self
+
+
+Chart = Annotated[FleetChart | OfficialChart, Field(discriminator="source")]
+
+
 class Access(_Value):
     """Who may sign in, and as what."""
 
@@ -308,6 +340,8 @@ class Defaults(_Value):
     """How tasks run: a pod each, or inside the scheduler."""
     dags: Dags = NoDags(source="none")
     """Where the DAGs come from."""
+    chart: Chart = FleetChart(source="fleet")
+    """Which Helm chart installs Airflow."""
     git_sync_image: Image = "fleet.local/git-sync:v4-standin"
     """Image of git-sync, with a tag, for `dags.source: git`."""
 
@@ -327,6 +361,8 @@ class Deployment(_Value):
     """How tasks run: a pod each, or inside the scheduler."""
     dags: Dags | None = None
     """Where the DAGs come from."""
+    chart: Chart | None = None
+    """Which Helm chart installs Airflow."""
     access: Access = Access()
     """Who may sign in, and as what."""
     quota: Quota = Quota()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fleet import paths
-from fleet.desired import Desired
+from fleet.desired import Desired, DesiredInstance
 from fleet.errors import ExitCode, FleetError, FleetErrors
 from fleet.inventory import Document
 
@@ -17,24 +18,35 @@ if TYPE_CHECKING:
 def check(document: Document, desired: Desired) -> None:
     """Hold every overridden set of values against the Airflow chart's schema, before Helm sees it.
 
+    A chart from a repository is not here yet: there Helm holds them against the schema, when they are applied.
+
     Raises:
         FleetErrors: all that does not fit.
     """
     errors = []
     for kind, entries in (("teams", document.inventory.teams), ("instances", document.inventory.instances)):
         for name, entry in entries.items():
-            if entry.values:
-                found = _violations(dict(desired.instances[name].parts["airflow"]["values"]))
+            schema = _schema(desired.instances[name])
+            if entry.values and schema and schema.exists():
+                found = _violations(dict(desired.instances[name].parts["airflow"]["values"]), schema)
                 errors += [_error(document, (kind, name, "values"), violation) for violation in found]
     if errors:
         raise FleetErrors(errors, exit_code=ExitCode.REFUSED)
 
 
-def _violations(values: dict[str, Any]) -> list[ValidationError]:
+def _schema(instance: DesiredInstance) -> Path | None:
+    """Where the schema of the instance's chart would be."""
+    shipped = isinstance(instance.parts["airflow"]["chart"], str)
+    folder = paths.asset("charts") / "airflow" if shipped else instance.chart_folder
+    return folder and folder / "values.schema.json"
+
+
+def _violations(values: dict[str, Any], schema: Path) -> list[ValidationError]:
     from jsonschema import Draft7Validator
 
-    schema = json.loads((paths.asset("charts") / "airflow" / "values.schema.json").read_text())
-    return sorted(Draft7Validator(schema).iter_errors(values), key=lambda error: error.json_path)
+    return sorted(
+        Draft7Validator(json.loads(schema.read_text())).iter_errors(values), key=lambda error: error.json_path
+    )
 
 
 def _error(document: Document, keys: tuple[str, ...], violation: ValidationError) -> FleetError:

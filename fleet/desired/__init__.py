@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
-from fleet.desired import airflow, guardrails, migration, naming, secrets, stacks
+from fleet.desired import airflow, chart, guardrails, migration, naming, secrets, stacks
+from fleet.desired.chart import ChartFolder
 from fleet.desired.resolve import Resolved, resolve
 from fleet.model import Inventory
 
@@ -17,12 +19,16 @@ PARTS: tuple[Part, ...] = ("terraform", "guardrails", "secrets", "migration", "a
 
 @dataclass(frozen=True)
 class Contents:
-    """Digests of the shipped modules and charts, so that a new fleet version shows as a change of what it changed."""
+    """Digests of the shipped modules and charts, so that a new fleet version shows as a change of what it changed.
+
+    ``folders`` holds the chart folders that the inventory names, by the path that stands there.
+    """
 
     platform_stack: str
     team_stack: str
     guardrails_chart: str
     airflow_chart: str
+    folders: Mapping[str, ChartFolder] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,7 @@ class DesiredInstance:
     version: str
     database: str
     suspended: bool
+    chart_folder: Path | None  # None: the chart that fleet ships, or one from a repository
     migration_job: Mapping[str, Any]
     parts: Mapping[Part, Mapping[str, Any]]
 
@@ -74,12 +81,16 @@ def _instance(inventory: Inventory, instance: Resolved, contents: Contents) -> D
         version=instance.version,
         database=naming.sql(instance.name),
         suspended=instance.suspended,
+        chart_folder=chart.folder(instance.chart, contents.folders),
         migration_job=migration.job(platform, instance),
         parts={
             "terraform": {"modules": contents.team_stack, "variables": stacks.team(platform, instance)},
             "guardrails": {"chart": contents.guardrails_chart, "values": guardrails.values(platform, instance)},
             "secrets": secrets.inputs(platform, instance),
             "migration": migration.inputs(platform, instance),
-            "airflow": {"chart": contents.airflow_chart, "values": airflow.values(platform, instance)},
+            "airflow": {
+                "chart": chart.inputs(instance.chart, contents.airflow_chart, contents.folders),
+                "values": airflow.values(platform, instance),
+            },
         },
     )

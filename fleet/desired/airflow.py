@@ -10,9 +10,9 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from fleet.desired import naming, secrets
+from fleet.desired import naming, official, secrets
 from fleet.desired.resolve import Resolved
-from fleet.model import GitDags, Platform, Resources
+from fleet.model import GitDags, OfficialChart, Platform, Resources
 
 FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 # How long a role taken away in Keycloak may live on in a session: FAB reads roles at sign-in only.
@@ -20,7 +20,7 @@ SESSION_MINUTES = 480
 
 
 def values(platform: Platform, instance: Resolved) -> dict[str, Any]:
-    """Values of `charts/airflow`, with the team's own overrides merged over them."""
+    """Values of the instance's chart, with the team's own overrides merged over them."""
     repository, tag = instance.image.rsplit(":", 1)
     base = {
         "airflowVersion": instance.version,
@@ -42,6 +42,8 @@ def values(platform: Platform, instance: Resolved) -> dict[str, Any]:
         "rbac": {"create": False},
         **{part: {"enabled": False} for part in _ABSENT},
     }
+    if isinstance(instance.chart, OfficialChart):
+        base = merge(base, official.additions(instance, base))
     return merge(base, instance.values)
 
 

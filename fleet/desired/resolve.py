@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fleet.model import DEFAULT_SIZES, Access, Dags, Deployment, Egress, Executor, Inventory, Quota, Size
+from fleet.model import DEFAULT_SIZES, Access, Chart, Dags, Deployment, Egress, Executor, Inventory, Quota, Size
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Resolved:
     git_sync_image: str
     executor: Executor
     dags: Dags
+    chart: Chart
     size: Size
     quota: Quota
     access: Access
@@ -46,6 +47,7 @@ def resolve(inventory: Inventory, name: str, entry: Deployment) -> Resolved:
         git_sync_image=defaults.git_sync_image,
         executor=entry.executor or defaults.executor,
         dags=entry.dags or defaults.dags,
+        chart=entry.chart or defaults.chart,
         size=size,
         quota=size.quota.model_copy(update=entry.quota.model_dump(exclude_none=True)),
         access=entry.access,

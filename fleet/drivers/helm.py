@@ -6,14 +6,17 @@ through our process runner instead (ADR 0007).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pyhelm3 import Command
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
+from fleet import paths
 from fleet.drivers import process, tools
 from fleet.errors import FleetError
 
@@ -65,6 +68,24 @@ class Helm:
             release, chart, dict(values), namespace=namespace, create_namespace=False
         )
         return int(answer["version"])
+
+    async def pull(self, chart: str, repository: str, version: str) -> Path:
+        """The archive of one version of a chart, fetched once per machine: `upgrade --repo` would fetch it for every
+        release, and would take a folder of the chart's name in the working directory for the chart.
+
+        Raises:
+            FleetError: the repository does not answer, or has no such version.
+        """
+        where = paths.cache_dir() / "charts" / hashlib.sha256(repository.encode()).hexdigest()[:16]
+        archive = where / f"{chart}-{version}.tgz"
+        if not archive.exists():
+            where.mkdir(parents=True, exist_ok=True)
+            with TemporaryDirectory(dir=where) as fresh:
+                await self._command().run(
+                    ["pull", chart, "--repo", repository, "--version", version, "--destination", fresh]
+                )
+                (Path(fresh) / archive.name).rename(archive)  # whole or not at all, whoever else fetches it
+        return archive
 
     async def recover(self, release: str, namespace: str) -> None:
         """Free a release that a killed client left pending: back to the revision that was deployed, or away with it.

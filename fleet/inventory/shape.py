@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from fleet import model
 from fleet.inventory.document import Keys
 from fleet.inventory.problems import Problem, shorten
-from fleet.inventory.schema import known_keys
+from fleet.inventory.schema import known_keys, sources
 
 _NAME = "lower-case letters, digits and dashes, from a letter to a letter or digit"
 
@@ -21,6 +21,7 @@ _PATTERNS = {
     model.NAME_PATTERN: (_NAME, "data-science"),
     model.QUANTITY_PATTERN: ("a Kubernetes quantity", "500m` or `1.5Gi"),
     model.AIRFLOW_PATTERN: ("an Airflow 3 version in three parts", "3.3.2"),
+    model.CHART_VERSION_PATTERN: ("one version of a chart", "1.22.0"),
     model.LABEL_KEY_PATTERN: ("a Kubernetes label's key", "example.com/cost-centre"),
     model.LABEL_VALUE_PATTERN: ("a Kubernetes label's value (letters, digits, `-_.`, at most 63)", "cc-1234"),
     model.HOST_PATTERN: ("a host name or an address", "10.0.0.3"),
@@ -65,7 +66,9 @@ def _problem(data: dict[str, Any], detail: ErrorDetails) -> Problem:
     if kind in ("literal_error", "union_tag_invalid"):
         return _not_one_of(keys, given, context)
     if kind == "union_tag_not_found":
-        return Problem("has no `source`", keys, hint="add `source: git`, `source: baked` or `source: none`")
+        return Problem(
+            "has no `source`", keys, hint="add " + " or ".join(f"`source: {kind}`" for kind in sources(keys))
+        )
     if kind == "string_pattern_mismatch":
         return _mismatch(keys, given, context["pattern"])
     if kind in ("string_too_long", "string_too_short"):

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fleet import inventory
+from fleet import charts, inventory
 from fleet.desired import Contents, Desired, build, secrets
 from fleet.diff import PLATFORM, diff
 from fleet.observe import Component, Observed, ObservedInstance
@@ -30,7 +30,8 @@ CONTENTS = Contents("platform-1", "team-1", "guardrails-1", "airflow-1")
 
 
 def desired(path: Path, **contents: str) -> Desired:
-    return build(inventory.load(path).inventory, replace(CONTENTS, **contents))
+    document = inventory.load(path)
+    return build(document.inventory, replace(CONTENTS, folders=charts.folders(document), **contents))
 
 
 def observed(before: Path, world: dict[str, Any]) -> Observed:

@@ -24,6 +24,10 @@ INSTANCES = [
 ]
 
 
+def _official(case: Any) -> bool:
+    return not isinstance(case.values[0].parts["airflow"]["chart"], str)
+
+
 def _values(instance: DesiredInstance, part: str) -> dict[str, Any]:
     return dict(instance.parts[part]["values"])  # type: ignore[index]
 
@@ -40,8 +44,11 @@ def test_a_misspelt_key_would_be_found(key: str) -> None:
     assert violations({**values, "scheduler": {"replicass": 1}})
 
 
-@pytest.mark.parametrize("instance", INSTANCES)
-@pytest.mark.parametrize("chart", ["airflow", "guardrails"])
+@pytest.mark.parametrize(
+    ("instance", "chart"),
+    [pytest.param(*each.values, "guardrails", id=f"{each.id}-guardrails") for each in INSTANCES]
+    + [pytest.param(*each.values, "airflow", id=f"{each.id}-airflow") for each in INSTANCES if not _official(each)],
+)
 def test_values_fit_our_charts_schema(instance: DesiredInstance, chart: str) -> None:
     schema = json.loads((paths.asset("charts") / chart / "values.schema.json").read_text())
     assert [error.message for error in Draft7Validator(schema).iter_errors(_values(instance, chart))] == []

@@ -97,7 +97,7 @@ FORM = {
         "teams.a.dags.rfe: is no known key",
         "did you mean `ref`?",
     ),
-    "unknown key": (team("zzz: 1«"), "teams.a.zzz: is no known key", "known here: access, airflow, dags"),
+    "unknown key": (team("zzz: 1«"), "teams.a.zzz: is no known key", "known here: access, airflow, "),
     "misspelt role": (
         team("access:", "  groups:", "    viewr: [x]«"),
         "teams.a.access.groups.viewr: `viewr` is not possible",
@@ -113,7 +113,11 @@ FORM = {
         "teams.a.dags.source: `gti` is not possible",
         "did you mean `git`?",
     ),
-    "dags without source": (team("dags: {ref: main}«"), "teams.a.dags: has no `source`", "add `source: git`"),
+    "dags without source": (
+        team("dags: {ref: main}«"),
+        "teams.a.dags: has no `source`",
+        "`source: git` or `source: none`",
+    ),
     "git without repository": (
         team("dags: {source: git}«"),
         "teams.a.dags.repository: is missing",
