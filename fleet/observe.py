@@ -16,6 +16,9 @@ from fleet.drivers.kubernetes import Cluster, Manifest, core, group
 from fleet.errors import FleetError
 from fleet.record import LABEL, PLATFORM, Record, from_config_map
 
+# On a component that is held still: how many replicas it had.
+PAUSED = "fleet/replicas-before-pause"
+
 
 @dataclass(frozen=True)
 class Component:
@@ -26,6 +29,7 @@ class Component:
     wanted: int
     ready: int
     settled: bool  # every pod is of the newest revision and available, and no other is left
+    paused: bool = False  # held still for a backup or a restore
 
 
 @dataclass(frozen=True)
@@ -152,5 +156,6 @@ def component(manifest: Manifest) -> Component:
         image=manifest["spec"]["template"]["spec"]["containers"][0]["image"],
         wanted=wanted,
         ready=ready,
+        paused=wanted == 0 and PAUSED in manifest["metadata"].get("annotations", {}),
         settled=current and updated == wanted and ready == wanted and status.get("replicas", 0) == wanted,
     )

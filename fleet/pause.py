@@ -11,8 +11,8 @@ import time
 from fleet.desired import naming
 from fleet.drivers.kubernetes import Cluster, Manifest, core, group
 from fleet.errors import FleetError
+from fleet.observe import PAUSED
 
-ANNOTATION = "fleet/replicas-before-pause"
 # Longer than the chart's terminationGracePeriodSeconds of any component.
 _STOP_SECONDS = 300.0
 _KINDS = ("deployments", "statefulsets")
@@ -46,7 +46,7 @@ async def start(cluster: Cluster, instance: str) -> int:
     """Scale every component that was stopped to what it was. Does not wait for the pods."""
     started = 0
     for kind, manifest in await _components(cluster, instance):
-        before = manifest["metadata"].get("annotations", {}).get(ANNOTATION)
+        before = manifest["metadata"].get("annotations", {}).get(PAUSED)
         if before is not None:
             await _scale(cluster, kind, manifest, int(before), None)
             started += 1
@@ -72,7 +72,7 @@ async def _components(cluster: Cluster, instance: str) -> list[tuple[str, Manife
 async def _scale(cluster: Cluster, kind: str, manifest: Manifest, replicas: int, before: str | None) -> None:
     metadata = manifest["metadata"]
     path = group("apps/v1", kind, metadata["namespace"], metadata["name"])
-    change = {"metadata": {"annotations": {ANNOTATION: before}}, "spec": {"replicas": replicas}}
+    change = {"metadata": {"annotations": {PAUSED: before}}, "spec": {"replicas": replicas}}
     await cluster.patch(path, change)
 
 

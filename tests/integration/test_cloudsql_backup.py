@@ -20,7 +20,7 @@ from fleet.apply import Event
 from fleet.drivers import cloudsql
 from fleet.drivers.postgres import count_rows
 from fleet.errors import FleetError
-from fleet.observe import ObservedInstance
+from fleet.observe import PAUSED, ObservedInstance
 from fleet.proof import Proof
 from fleet.remove import Holding, remove
 from tests.support.cloudsql import Server, Team, a_team, damaging, flip, serving, truncate
@@ -212,7 +212,7 @@ def airflow(team: Team, tmp_path: Any) -> str:
 
 def _replicas(team: Team, namespace: str) -> list[tuple[int, bool]]:
     return [
-        (each["spec"]["replicas"], pause.ANNOTATION in each["metadata"].get("annotations", {}))
+        (each["spec"]["replicas"], PAUSED in each["metadata"].get("annotations", {}))
         for each in team.sandbox.objects("deployments", namespace)
     ]
 
