@@ -164,6 +164,73 @@ class TerraformBackend(_Value):
         return self
 
 
+def _not_googles(value: str) -> str:
+    if value.startswith(("goog", "cloudsql", "pg_")):
+        raise ValueError("Google and PostgreSQL keep names that begin with `goog`, `cloudsql` or `pg_` for themselves")
+    return value
+
+
+# https://cloud.google.com/resource-manager/docs/creating-managing-projects: 6 to 30
+PROJECT_PATTERN = r"^[a-z][-a-z0-9]{4,28}[a-z0-9]$"
+# https://cloud.google.com/storage/docs/buckets#naming, without the dots of names that are domains
+BUCKET_PATTERN = r"^[a-z0-9][-_a-z0-9]{1,61}[a-z0-9]$"
+# https://cloud.google.com/sql/docs/postgres/users
+ROLE_PATTERN = r"^[a-z_][a-z0-9_]{0,62}$"
+NETWORK_PATTERN = r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$"  # https://cloud.google.com/compute/docs/naming-resources
+REGION_PATTERN = r"^[a-z]+-[a-z]+[0-9]+$"
+SERVER_PATTERN = r"^[a-z]([-a-z0-9]{0,53}[a-z0-9])?$"
+SERVER_VERSION_PATTERN = r"^POSTGRES_[0-9]+$"
+# https://cloud.google.com/sql/docs/postgres/create-instance#machine-types, of the edition Enterprise
+TIER_PATTERN = r"^db-(custom-[0-9]+-[0-9]+|f1-micro|g1-small)$"
+TIME_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+GOOGLE_ACCOUNT_MAX = 30  # https://cloud.google.com/iam/docs/service-accounts-create: 6 to 30
+
+
+class GoogleDatabase(_Value):
+    """The Cloud SQL server. Its address is private; in the network its name is `platform.database.host`."""
+
+    name: str = Field(pattern=SERVER_PATTERN)
+    """Name of the Cloud SQL instance. Google keeps a deleted one's name for a week."""
+    version: str = Field(default="POSTGRES_17", pattern=SERVER_VERSION_PATTERN)
+    """Version, in Cloud SQL's words."""
+    tier: str = Field(pattern=TIER_PATTERN)
+    """Machine: `db-custom-<CPUs>-<megabytes>`, or `db-f1-micro` or `db-g1-small` to try things out."""
+    availability: Literal["REGIONAL", "ZONAL"] = "REGIONAL"
+    """`REGIONAL`: a standby in another zone takes over. `ZONAL`: none."""
+    disk_gb: int = Field(default=50, ge=10)
+    """Size of the disk at first, in GB; it grows by itself."""
+    max_connections: int = Field(default=500, ge=14, le=262143)
+    """The server's `max_connections`, which the instances share. To change it restarts the server."""
+    backups: int = Field(default=30, ge=1, le=365)
+    """Number of daily backups that are kept; on top of them, any moment of the last seven days can be restored."""
+    backup_start: str = Field(default="02:00", pattern=TIME_PATTERN)
+    """Time of day at which the backup starts, in UTC."""
+    deletion_protection: bool = True
+    """Neither Terraform nor Google's console deletes the server while this is on."""
+    iam_authentication: bool = False
+    """Each instance's service account is also a database user, without a password, for the Cloud SQL Auth Proxy.
+    Airflow itself goes on signing in by password."""
+    admin: Annotated[str, StringConstraints(pattern=ROLE_PATTERN), AfterValidator(_not_googles)] = "fleet_admin"
+    """The administrator that is made; the Secret `fleet-platform` has the same name and its password."""
+
+
+class GoogleCloud(_Value):
+    """What is made on Google Cloud. The network and the cluster are there already."""
+
+    project: str = Field(pattern=PROJECT_PATTERN)
+    """Project's id."""
+    region: str = Field(pattern=REGION_PATTERN)
+    """Region, for example `europe-west3`."""
+    network: str = Field(pattern=NETWORK_PATTERN)
+    """Name of the VPC network that the cluster is in."""
+    database: GoogleDatabase
+    """The Cloud SQL server."""
+    log_bucket: Annotated[str, StringConstraints(pattern=BUCKET_PATTERN), AfterValidator(_not_googles)]
+    """Bucket to make for the tasks' logs, a folder per instance; Airflow's image needs the Google provider package."""
+    log_days: int = Field(default=90, ge=1)
+    """Days after which a log is deleted."""
+
+
 class Platform(_Value):
     """What the instances share."""
 
@@ -173,7 +240,10 @@ class Platform(_Value):
     """`host`: `https://<instance>.<domain>/`. `path`: `https://<domain>/<instance>/` (a path is no wall between teams: one
     browser origin). `service`: no front; each Airflow answers at its Kubernetes Service only, over plain HTTP."""
     cloud: Literal["none", "gcp"] = "none"
-    """`none`: the server and Keycloak are already there. `gcp`: Google Cloud (not yet built)."""
+    """`none`: the server and Keycloak are already there. `gcp`: the server and a bucket for logs are made on Google Cloud, and
+    a service account per instance."""
+    gcp: GoogleCloud | None = None
+    """What is made on Google Cloud; goes with `cloud: gcp`."""
     kubernetes: Kubernetes
     """The cluster that all instances share."""
     database: DatabaseServer
@@ -182,6 +252,12 @@ class Platform(_Value):
     """The Keycloak realm that all instances share."""
     terraform: TerraformBackend = TerraformBackend()
     """Where Terraform keeps its states."""
+
+    @model_validator(mode="after")
+    def _google_goes_with_gcp(self) -> Platform:
+        if (self.cloud == "gcp") != (self.gcp is not None):
+            raise ValueError("`gcp` goes with `cloud: gcp`, and only with it")
+        return self
 
 
 class Resources(_Value):

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from fleet.desired import naming, official, secrets
+from fleet.desired import gcp, naming, official, secrets
 from fleet.desired.resolve import Resolved
 from fleet.model import GitDags, OfficialChart, Platform, Resources
 
@@ -42,6 +42,7 @@ def values(platform: Platform, instance: Resolved) -> dict[str, Any]:
         "rbac": {"create": False},
         **{part: {"enabled": False} for part in _ABSENT},
     }
+    base = merge(base, gcp.airflow_values(platform, instance.name))
     if isinstance(instance.chart, OfficialChart):
         base = merge(base, official.additions(instance, base))
     return merge(base, instance.values)

@@ -50,6 +50,11 @@ def client_id(instance: str) -> str:
     return f"airflow-{instance}"
 
 
+def service_account(instance: str) -> str:
+    """Id of the Google service account; `fleet.inventory.checks` counts on the prefix."""
+    return f"airflow-{instance}"
+
+
 def url(platform: Platform, instance: str) -> str:
     """Base URL, without a slash at its end."""
     if platform.urls == "host":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fleet.desired import naming
+from fleet.desired import gcp, naming
 from fleet.desired.resolve import Resolved
 from fleet.model import Deployment, Inventory, Platform
 
@@ -34,6 +34,7 @@ def platform(inventory: Inventory) -> dict[str, Any]:
             "display_name": "Airflow",
             "groups": sorted(groups),
         },
+        **gcp.platform_variables(inventory.platform),
     }
 
 
@@ -55,6 +56,7 @@ def team(platform: Platform, instance: Resolved) -> dict[str, Any]:
         },
         "database_password_version": SECRETS_VERSION,
         "sso_client_secret_version": SECRETS_VERSION,
+        **gcp.team_variables(platform, instance.name),
     }
 
 

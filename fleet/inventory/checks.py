@@ -11,7 +11,7 @@ from typing import Any
 from fleet.inventory import names
 from fleet.inventory.document import Keys
 from fleet.inventory.problems import Problem
-from fleet.model import DEFAULT_SIZES
+from fleet.model import DEFAULT_SIZES, GOOGLE_ACCOUNT_MAX
 
 
 def check(data: dict[str, Any]) -> Iterator[Problem]:
@@ -20,6 +20,7 @@ def check(data: dict[str, Any]) -> Iterator[Problem]:
     yield from _sizes(data)
     yield from _waves(data)
     yield from _labels(data)
+    yield from _google(data)
     yield from _not_yet(data)
 
 
@@ -65,9 +66,27 @@ def _labels(data: dict[str, Any]) -> Iterator[Problem]:
                 yield Problem(f"labels of `{domain}/` are the platform's", (*keys, "labels", label), hint=hint)
 
 
+_ACCOUNT_PREFIX = "airflow-"  # fleet.desired.naming.service_account
+
+
+def _google(data: dict[str, Any]) -> Iterator[Problem]:
+    """What Google Cloud asks beyond the model: shorter names, and a host that is known before there is a server."""
+    if _get(_platform(data), "cloud") != "gcp":
+        return
+    most = GOOGLE_ACCOUNT_MAX - len(_ACCOUNT_PREFIX)
+    for keys, _ in _entries(data):
+        if len(str(keys[-1])) > most:
+            what = f"on Google Cloud a name has at most {most} characters: a service account's has {GOOGLE_ACCOUNT_MAX}"
+            yield Problem(what, keys, hint="choose a shorter name")
+    host = _get(_get(_platform(data), "database"), "host")
+    if isinstance(host, str) and ("." not in host or host.rpartition(".")[2].isdigit() or ":" in host):
+        hint = "write a DNS name of your own, such as `postgres.fleet.internal`; it is made in the network"
+        yield Problem(
+            "Google chooses the server's address: `host` is a name", ("platform", "database", "host"), hint=hint
+        )
+
+
 def _not_yet(data: dict[str, Any]) -> Iterator[Problem]:
-    if _get(_platform(data), "cloud") == "gcp":
-        yield Problem("`gcp` is not yet built", ("platform", "cloud"), hint="write `none`")
     if _get(_get(_platform(data), "database"), "isolation") == "schema":
         hint = "write `database`, or leave it out"
         yield Problem("`schema` is not yet built", ("platform", "database", "isolation"), hint=hint)

@@ -28,6 +28,21 @@ _PATTERNS = {
     model.DOMAIN_PATTERN: ("a DNS domain in lower case", "airflow.example.com"),
     model.IMAGE_PATTERN: ("a container image", "registry.example.com/airflow:3.3.2"),
     model.OBJECT_PATTERN: ("the name of a Kubernetes object", "dags-credentials"),
+    model.PROJECT_PATTERN: (
+        "a Google Cloud project's id (6 to 30 lower-case letters, digits, dashes)",
+        "example-fleet",
+    ),
+    model.BUCKET_PATTERN: ("a bucket's name (lower-case letters, digits, `-_`)", "example-fleet-logs"),
+    model.ROLE_PATTERN: ("a PostgreSQL role's name (lower-case letters, digits, underscores)", "fleet_admin"),
+    model.NETWORK_PATTERN: ("a network's name (lower-case letters, digits, dashes), not its path", "fleet"),
+    model.REGION_PATTERN: ("a Google Cloud region", "europe-west3"),
+    model.SERVER_PATTERN: (
+        "a Cloud SQL instance's name (at most 55 lower-case letters, digits, dashes)",
+        "fleet-postgres",
+    ),
+    model.SERVER_VERSION_PATTERN: ("Cloud SQL's word for a PostgreSQL version", "POSTGRES_17"),
+    model.TIER_PATTERN: ("a machine of Cloud SQL's", "db-custom-4-16384"),
+    model.TIME_PATTERN: ("a time of day in UTC", "02:00"),
     model.URL_PATTERN: ("an http or https URL", "https://sso.example.com"),
     model.GIT_URL_PATTERN: ("a git repository's address", "https://git.example.com/team/dags.git"),
 }

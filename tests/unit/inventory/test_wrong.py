@@ -23,6 +23,16 @@ def team(*lines: str) -> str:
     return HEAD + "teams:\n  a:\n    owner: x\n" + "".join(f"    {line}\n" for line in lines)
 
 
+def google(database: str, team: str) -> str:
+    """An inventory on Google Cloud with one team; a mark at the team's end belongs behind its colon."""
+    gcp = (
+        "  cloud: gcp\n  gcp: {project: example-fleet, region: europe-west3, network: fleet, log_bucket: example-logs,\n"
+        "    database: {name: fleet-postgres, tier: db-g1-small}}\n"
+    )
+    name, mark, _ = team.partition("«")
+    return HEAD.replace("{host: 10.0.0.3}", database) + gcp + f"teams:\n  {name}:{mark} {{owner: a@example.com}}\n"
+
+
 def platform(old: str, new: str) -> str:
     """The valid head with something else in one place, and no teams."""
     assert old in HEAD
@@ -279,7 +289,16 @@ MEANING = {
         "platform.database.isolation: `schema` is not yet built",
         "write `database`",
     ),
-    "Google Cloud": (platform("  domain", "  cloud: gcp«\n  domain"), "`gcp` is not yet built", "write `none`"),
+    "a host on Google Cloud": (
+        google("{host: 10.0.0.3}«", "marketing"),
+        "Google chooses the server's address",
+        "write a DNS name of your own",
+    ),
+    "a name on Google Cloud": (
+        google("{host: postgres.fleet.internal}", "business-intelligence-eu«"),
+        "on Google Cloud a name has at most 22 characters",
+        "choose a shorter name",
+    ),
 }
 
 TABLE = {**SYNTAX, **FORM, **READERS, **MEANING}
