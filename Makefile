@@ -29,6 +29,10 @@ lint: .venv/.done ## ruff, mypy, import layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+.PHONY: bench
+bench: .venv/.done ## measure the budgets of the design and print them beside their goals; JSON=1 for JSON
+	@$(BIN)/python -m tests.bench $(if $(JSON),--json)
+
 .PHONY: sandbox-up
 sandbox-up: .venv/.done ## start the sandbox; the first time, build it
 	$(BIN)/fleet sandbox up

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -33,6 +34,7 @@ class Cost:
     status: int
     output: str
     seconds: float
+    cpu: float  # seconds, of the command and of what it started
     processes: tuple[str, ...]
     requests: tuple[str, ...]
 
@@ -57,13 +59,14 @@ class Fleet:
         log = self.server.home / "processes"
         command = [sys.executable, "-m", "tests.support.counted", str(log), *words]
         environment = {**self.environment, "FLEET_INVENTORY": str(self.server.home / "tenants.yaml")}
-        started = time.monotonic()
+        started, before = time.monotonic(), _cpu_of_children()
         process = subprocess.Popen(
             command, env=environment, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         output = process.communicate(timeout=600)[0]
-        seconds, processes = time.monotonic() - started, tuple(log.read_text().splitlines())
-        return Cost(process.returncode, output, seconds, processes, tuple(self.server.requests(process.pid)))
+        seconds, cpu = time.monotonic() - started, _cpu_of_children() - before
+        processes, requests = tuple(log.read_text().splitlines()), tuple(self.server.requests(process.pid))
+        return Cost(process.returncode, output, seconds, cpu, processes, requests)
 
     def prepare_terraform(self, inventory_path: Path) -> None:
         """Copy the platform's credentials and run `init` once, which the first command of a day does."""
@@ -109,6 +112,11 @@ class Fleet:
         with patch.dict(os.environ, self.environment):
             os.environ.pop("KUBECONFIG", None)
             yield
+
+
+def _cpu_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @contextmanager
