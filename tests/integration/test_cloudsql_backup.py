@@ -6,10 +6,12 @@ import asyncio
 import gzip
 import hashlib
 import json
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -24,7 +26,7 @@ from fleet.observe import PAUSED, ObservedInstance
 from fleet.proof import Proof
 from fleet.remove import Holding, remove
 from tests.support.cloudsql import Server, Team, a_team, damaging, flip, serving, truncate
-from tests.support.sandbox import Sandbox
+from tests.support.sandbox import FLEET, Sandbox
 
 
 @pytest.fixture(scope="module")
@@ -390,3 +392,18 @@ def test_a_plain_server_cannot_be_backed_up_and_the_hint_says_what_to_do(team: T
         asyncio.run(backup.source(team.name, world))
     assert "platform.database.cloud_sql" in refused.value.hint
     assert refused.value.exit_code == 2
+
+
+def test_a_removal_on_a_plain_server_wants_to_be_told_what_becomes_of_the_data(team: Team, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "tenants.yaml").read_text()
+    lines = text.splitlines(keepends=True)
+    first = next(number for number, line in enumerate(lines) if line.startswith("    cloud_sql:"))
+    last = next(number for number, line in enumerate(lines) if number > first and not line.startswith("      "))
+    inventory = tmp_path / "tenants.yaml"
+    inventory.write_text("".join(lines[:first] + lines[last:]))
+    command = [FLEET, "remove-team", team.name, "--yes", "--confirm", team.name, "--inventory", str(inventory)]
+    refused = subprocess.run(command, env=team.sandbox.environment, capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert "--keep-database" in refused.stderr and "--no-backup" in refused.stderr
+    assert refused.stdout == ""
+    assert len(team.rows()) == 1000

@@ -17,6 +17,7 @@ from fleet.sandbox.cloudsql.http import ApiError, Json
 from fleet.sandbox.cloudsql.settings import Settings
 
 _PAGE = 100
+_KEPT = 1000
 
 
 class Failure(Exception):
@@ -42,8 +43,11 @@ class Operations:
         self._busy = threading.Lock()
 
     def recover(self) -> None:
-        """End what a stopped server left undone: nobody works on it any more."""
-        for operation in self._all():
+        """End what a stopped server left undone: nobody works on it any more. Forget the oldest."""
+        newest = sorted(self._all(), key=lambda each: str(each["insertTime"]), reverse=True)
+        for operation in newest[_KEPT:]:
+            (self._folder / f"{operation['name']}.json").unlink()
+        for operation in newest[:_KEPT]:
             if operation["status"] != "DONE":
                 stopped = Failure("INTERNAL_ERROR", "The server was stopped while this operation ran.")
                 self._end(operation, stopped)
@@ -64,9 +68,11 @@ class Operations:
             return operation
 
     def get(self, name: str) -> Json:
-        found = next((each for each in self._all() if each["name"] == name), None)
-        if found is None:
+        path = self._folder / f"{name}.json"
+        # A name is a UUID of ours, and no path that somebody made up.
+        if path.parent != self._folder or not path.is_file():
             raise ApiError(404, "operationDoesNotExist", "The Cloud SQL operation does not exist.")
+        found: Json = json.loads(path.read_text())
         return found
 
     def index(self, limit: int = _PAGE, token: str = "") -> Json:

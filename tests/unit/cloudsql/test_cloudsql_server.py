@@ -70,6 +70,7 @@ def test_settings_read_back_as_they_were_written(told: Settings, tmp_path: Path)
         ("GET", "/sql/v1beta4/projects/p/instances/other", 404, "instanceDoesNotExist"),
         ("GET", "/sql/v1beta4/projects/strange/instances/i", 403, "notAuthorized"),
         ("GET", "/sql/v1beta4/projects/p/operations/none", 404, "operationDoesNotExist"),
+        ("GET", "/sql/v1beta4/projects/p/operations/..%2Finstance", 404, "operationDoesNotExist"),
         ("GET", "/sql/v1beta4/projects/p/operations?maxResults=x", 400, "invalid"),
         ("GET", "/sql/v1beta4/projects/p/instances/i/backupRuns/1", 404, "backupRunDoesNotExist"),
         ("POST", "/sql/v1beta4/projects/p/instances/i/failover", 404, "notFound"),
