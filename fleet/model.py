@@ -349,7 +349,7 @@ class GitDags(_Value):
     interval: int = Field(default=30, ge=1)
     """Seconds between two fetches."""
     credentials: ObjectName | None = None
-    """Name of a Secret in the instance's namespace with `GIT_SYNC_USERNAME` and `GIT_SYNC_PASSWORD`; none for a public
+    """Name of a Secret in the instance's namespace with `GITSYNC_USERNAME` and `GITSYNC_PASSWORD`; none for a public
     repository. The team makes it; `fleet` never sees what is in it."""
 
 
