@@ -21,7 +21,8 @@ from fleet.proof import Proof
 from fleet.record import Record
 from fleet.wait import wait_until_gone
 
-_SIGN_ON = "module.instance.module.sso"
+# All but the database, and so its pods' identity too, where there is one (Google Cloud).
+BESIDE_THE_DATABASE = ("module.instance.module.sso", "module.instance.module.gcp")
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ async def _guardrails(world: World, name: str) -> str:
 
 async def _destroy(world: World, holding: Holding, keep_database: bool) -> str:
     stack = await world.open_stack("team")
-    targets = (_SIGN_ON,) if keep_database else ()
+    targets = BESIDE_THE_DATABASE if keep_database else ()
     changes = await stack.destroy(holding.name, holding.variables or {}, stacks.NO_SECRETS, targets)
     if not keep_database:
         await stack.delete_workspace(holding.name)

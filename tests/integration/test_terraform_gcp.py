@@ -17,6 +17,7 @@ import pytest
 from fleet import inventory
 from fleet.desired import stacks
 from fleet.desired.resolve import resolve
+from fleet.remove import BESIDE_THE_DATABASE
 from tests.support.sandbox import Sandbox
 from tests.support.terraform import ANY_SECRETS, SOURCES, World, terraform
 
@@ -207,6 +208,13 @@ def test_a_protected_server_is_not_destroyed(cloud: Cloud) -> None:
     assert "deletion_protection" in said
     assert len(cloud.held("google_sql_database_instance")) == 1
     cloud.call("platform", "apply", "-auto-approve")
+
+
+def test_a_kept_database_keeps_nothing_else(cloud: Cloud) -> None:
+    cloud.call("team", "destroy", "-auto-approve", *(f"-target={part}" for part in BESIDE_THE_DATABASE))
+    held = cloud.world.call("team", "state", "list", workspace=TEAM).stdout.splitlines()
+    assert held and all(address.startswith("module.instance.module.database.") for address in held)
+    cloud.call("team", "apply", "-auto-approve")
 
 
 def test_removal_takes_all_of_the_team_and_nothing_of_the_platform(cloud: Cloud) -> None:
