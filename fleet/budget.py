@@ -49,7 +49,12 @@ async def check(plan: Plan, desired: Desired, observed: Observed, world: World) 
         FleetError: the connection limits exceed what the server has (exit code REFUSED).
     """
     wanted = raised_limits(plan, desired, observed)
-    warnings = await _connections(wanted, world) if wanted else []
+    if not wanted:
+        warnings = []
+    elif makes_the_server(plan, desired):  # nothing answers at its address yet
+        warnings = ["the connection budget was not checked: this plan makes the database server"]
+    else:
+        warnings = await _connections(wanted, world)
     if any(change.part == "guardrails" and change.action != "repair" for change in plan.changes):
         warnings += quota_warnings(desired, await nodes(world.cluster))
     return warnings
@@ -62,6 +67,12 @@ async def _connections(wanted: Mapping[str, int], world: World) -> list[str]:
         return [f"the connection budget was not checked: {error}"]
     refuse_overbooking(found, wanted)
     return []
+
+
+def makes_the_server(plan: Plan, desired: Desired) -> bool:
+    """Whether the database server is still to be made, by the stack `platform` on Google Cloud."""
+    new = plan.platform is not None and plan.platform.action == "create"
+    return new and desired.platform["variables"].get("cloud") == "gcp"
 
 
 def raised_limits(plan: Plan, desired: Desired, observed: Observed) -> dict[str, int]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.budget import Nodes, quantity, quota_warnings, raised_limits, refuse_overbooking
+from fleet.budget import Nodes, makes_the_server, quantity, quota_warnings, raised_limits, refuse_overbooking
 from fleet.diff import diff
 from fleet.drivers.postgres import Capacity
 from fleet.errors import ExitCode, FleetError
@@ -42,6 +42,15 @@ def test_a_larger_size_is_a_raised_limit_and_a_smaller_one_is_not(tmp_path: Path
     assert set(raised_limits(plan(diff(wanted, there)), wanted, there).values()) == {60}
     wanted, there = desired(smaller), observed(larger, {})
     assert raised_limits(plan(diff(wanted, there)), wanted, there) == {}
+
+
+def test_a_server_that_is_yet_to_be_made_is_not_asked() -> None:
+    wanted, there = desired(AFTER), observed(AFTER, {})
+    variables = {**wanted.platform["variables"], "cloud": "gcp"}
+    on_google = replace(wanted, platform={**wanted.platform, "variables": variables})
+    assert makes_the_server(plan(diff(on_google, NOTHING)), on_google)
+    assert not makes_the_server(plan(diff(on_google, there)), on_google)
+    assert not makes_the_server(plan(diff(wanted, NOTHING)), wanted)
 
 
 def test_limits_that_fit_pass() -> None:
