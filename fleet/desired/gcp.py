@@ -19,6 +19,17 @@ _METADATA: list[dict[str, Any]] = [
 # https://cloud.google.com/vpc/docs/configure-private-google-access: private.googleapis.com, to which the network's DNS leads.
 _APIS: dict[str, Any] = {"cidrs": ["199.36.153.8/30"], "ports": [443]}
 
+# https://cloud.google.com/kubernetes-engine/docs/how-to/nodelocal-dns-cache: Autopilot's pods ask this one, not kube-dns.
+_DNS: list[dict[str, Any]] = [
+    {
+        "namespaceLabels": {"kubernetes.io/metadata.name": "kube-system"},
+        "podLabels": {"k8s-app": "node-local-dns"},
+        "ports": [53],
+        "protocol": protocol,
+    }
+    for protocol in ("UDP", "TCP")
+]
+
 
 def platform_variables(platform: Platform) -> dict[str, Any]:
     """Variables that the stack `platform` has on Google Cloud only; the administrator's password is none of them."""
@@ -74,5 +85,5 @@ def airflow_values(platform: Platform, instance: str) -> dict[str, Any]:
 
 
 def egress(platform: Platform) -> list[dict[str, Any]]:
-    """Ways out that the guardrails leave open: who am I, and Google's own services."""
-    return [*_METADATA, _APIS] if platform.gcp else []
+    """Ways out that the guardrails leave open: names, who am I, and Google's own services."""
+    return [*_DNS, *_METADATA, _APIS] if platform.gcp else []
