@@ -46,13 +46,12 @@ def _named(document: Document) -> Iterator[tuple[tuple[str, ...], OfficialChart]
 
 def _wrong(folder: Path, version: str) -> str:
     """What is wrong with a folder; empty when it holds the chart in this version."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
+    import yaml
 
     try:
-        said = YAML(typ="safe").load((folder / "Chart.yaml").read_text(encoding="utf-8"))
+        said = yaml.safe_load((folder / "Chart.yaml").read_text(encoding="utf-8"))
         name, there = said["name"], said["version"]
-    except (OSError, ValueError, YAMLError, TypeError, KeyError):
+    except (OSError, ValueError, yaml.YAMLError, TypeError, KeyError):
         return f"{folder} holds no Helm chart"
     if name != "airflow":  # the chart's name is the base of every object's name
         return f"{folder} holds the chart `{name}`, not `airflow`"

@@ -53,12 +53,15 @@ def add_team(
         edit.add_team(inventory, name, entry)
         common.say(f"{inventory}: {name} added; `fleet apply` makes it so")
         return
-    sight = common.run(common.look(common.in_context(edit.preview_team(inventory, name, entry), context)))
+    document = edit.preview_team(inventory, name, entry)
+    sight = common.run(common.look(common.in_context(document, context)))
     found = changes.find(sight, [name])
     common.run(changes.check_budget(found, sight))
     changes.show(found)
     common.confirm(f"Add {name} to {inventory} and make these changes?", yes)
-    edit.add_team(inventory, name, entry)  # from here on `fleet apply` goes on, whatever happens
+    edit.add_team(
+        inventory, name, entry, digest=document.digest
+    )  # from here on `fleet apply` goes on, whatever happens
     changes.make(found, sight, f"add-team {name}", inventory)
     typer.echo(sight.desired.instances[name].url)
 
