@@ -30,7 +30,7 @@ class _Command(Command):
         async for attempt in AsyncRetrying(
             retry=retry_if_exception(_passes),
             stop=stop_after_attempt(6),
-            wait=wait_exponential_jitter(2, max=15),
+            wait=wait_exponential_jitter(multiplier=2, max=15),
             reraise=True,
         ):
             with attempt:
