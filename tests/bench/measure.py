@@ -18,7 +18,7 @@ from tests.support import scale
 from tests.support.sandbox import FLEET, start
 
 ROOT = Path(__file__).resolve().parents[2]
-RUNS = 9
+RUNS = 15
 TEAMS, INSTANCES = 1000, 200
 _EMPTY_APP = """
 import typer
