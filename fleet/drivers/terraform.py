@@ -23,21 +23,13 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 
 from fleet import digest, paths
 from fleet.drivers import process, tools
+from fleet.drivers.terraform_errors import explained, passes
 from fleet.errors import FleetError
 
 Variables = Mapping[str, Any]
 # Write-only arguments and ephemeral variables: https://developer.hashicorp.com/terraform/language/manage-sensitive-data
 MINIMUM_VERSION = (1, 11)
 _LOCK_TIMEOUT = "120s"
-_PASSING = (
-    "Already locked for workspace creation",
-    "tuple concurrently updated",
-    "connection refused",
-    "connection reset by peer",
-    "the database system is",  # starting up, shutting down, in recovery mode
-    "terminating connection due to administrator command",
-    "503 Service Unavailable",
-)
 
 
 @dataclass(frozen=True)
@@ -94,7 +86,7 @@ class Stack:
 
     async def plan(self, workspace: str, variables: Variables, secrets: Mapping[str, str]) -> list[ResourceChange]:
         """What `terraform apply` would change."""
-        return await self._changes("plan", "planned_change", workspace, variables, secrets, lock=False)
+        return await self._changes("plan", workspace, variables, secrets, lock=False)
 
     async def apply(self, workspace: str, variables: Variables, secrets: Mapping[str, str]) -> list[ResourceChange]:
         """Make it so.
@@ -110,14 +102,14 @@ class Stack:
         Raises:
             FleetError: Terraform failed; its first error is in it.
         """
-        return await self._changes("apply", "planned_change", workspace, variables, secrets, auto_approve=IsFlagged)
+        return await self._changes("apply", workspace, variables, secrets, auto_approve=IsFlagged)
 
     async def destroy(
         self, workspace: str, variables: Variables, secrets: Mapping[str, str], targets: tuple[str, ...] = ()
     ) -> list[ResourceChange]:
         """Destroy what the workspace holds, or only ``targets`` of it."""
         return await self._changes(
-            "destroy", "planned_change", workspace, variables, secrets, auto_approve=IsFlagged, target=list(targets)
+            "destroy", workspace, variables, secrets, auto_approve=IsFlagged, target=list(targets)
         )
 
     async def delete_workspace(self, workspace: str) -> None:
@@ -136,18 +128,18 @@ class Stack:
         )
 
     async def _changes(
-        self, command: str, kind: str, workspace: str, variables: Variables, secrets: Mapping[str, str], **options: Any
+        self, command: str, workspace: str, variables: Variables, secrets: Mapping[str, str], **options: Any
     ) -> list[ResourceChange]:
         changes: list[ResourceChange] = []
 
         def note(event: dict[str, Any]) -> None:
-            if event.get("type") == kind:
+            if event.get("type") == "planned_change":
                 change = event["change"]
                 changes.append(ResourceChange(change["resource"]["addr"], change["action"]))
 
         environment = {**self.env, "TF_WORKSPACE": workspace, **{f"TF_VAR_{k}": v for k, v in secrets.items()}}
         async for attempt in AsyncRetrying(
-            retry=retry_if_exception(_passes),
+            retry=retry_if_exception(passes),
             stop=stop_after_attempt(6),
             wait=wait_exponential_jitter(multiplier=2, max=15),
             reraise=True,
@@ -172,7 +164,7 @@ class Stack:
 
         finished = await terraform.run(command, *arguments, on_event=note, **options)
         if finished.returncode != 0:
-            raise _error(command, finished, errors)
+            raise explained(command, finished, errors, self.directory)
 
 
 async def initialise(stack: str, backend: Mapping[str, Any], env: Mapping[str, str | None]) -> Stack:
@@ -218,7 +210,7 @@ async def _prepare(stack: Stack, source: Path, root: Path, backend: Mapping[str,
     (stack.directory / "backend.tf.json").write_text(json.dumps({"terraform": {"backend": backend}}))
     finished = await terraform.run("init", env=stack.env, input=False, no_color=IsFlagged)
     if finished.returncode != 0:
-        raise _error("init", finished, [])
+        raise explained("init", finished, [], stack.directory)
     (stack.directory / ".initialised").touch()
 
 
@@ -248,19 +240,3 @@ def _provider(package: Path) -> Provider:
 def _event(line: bytes, on_event: Callable[[dict[str, Any]], None] | None) -> None:
     if on_event and line.startswith(b"{"):
         on_event(json.loads(line))
-
-
-def _error(command: str, finished: process.Finished, errors: list[dict[str, Any]]) -> FleetError:
-    if errors:
-        first, more = errors[0], f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        return FleetError(
-            f"terraform {command}: {first['summary']}{more}", hint=" ".join(first.get("detail", "").split())
-        )
-    words = finished.stderr.decode(errors="replace").strip() or finished.stdout.decode(errors="replace").strip()
-    return FleetError(f"terraform {command} ended with status {finished.returncode}: {words[-2000:]}")
-
-
-def _passes(error: BaseException) -> bool:
-    """Faults that pass by themselves: two workspaces made at once, two grants at once, a server that is starting."""
-    words = str(error) + getattr(error, "hint", "")
-    return any(passing in words for passing in _PASSING)
