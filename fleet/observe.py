@@ -13,7 +13,6 @@ from typing import Any
 
 from fleet.desired import naming
 from fleet.drivers.kubernetes import Cluster, Manifest, core, group
-from fleet.errors import FleetError
 from fleet.record import LABEL, PLATFORM, Record, from_config_map
 
 # On a component that is held still: how many replicas it had.
@@ -81,13 +80,7 @@ async def observe(cluster: Cluster) -> Observed:
 def _records(manifests: Iterable[Manifest]) -> tuple[Record | None, dict[str, Record]]:
     platform, instances = None, {}
     for manifest in manifests:
-        try:
-            record = from_config_map(manifest)
-        except ValueError as error:
-            where = f"{naming.SYSTEM_NAMESPACE}/{manifest['metadata']['name']}"
-            raise FleetError(
-                str(error), where=where, hint="delete it; `fleet apply` then applies the instance anew"
-            ) from error
+        record = from_config_map(manifest)
         if manifest["metadata"]["labels"][LABEL] == PLATFORM:
             platform = record
         else:

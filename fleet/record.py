@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fleet.desired import naming
+from fleet.errors import FleetError
 
 LABEL = "fleet/record"
 PLATFORM = "platform"  # the value of LABEL for the platform's record; an instance's is `instance`
@@ -44,7 +45,7 @@ def from_config_map(manifest: Mapping[str, Any]) -> Record:
     """The record in a ConfigMap.
 
     Raises:
-        ValueError: somebody edited it so that it cannot be read.
+        FleetError: somebody edited it so that it cannot be read.
     """
     name = manifest["metadata"]["labels"][naming.INSTANCE_LABEL]
     try:
@@ -52,7 +53,11 @@ def from_config_map(manifest: Mapping[str, Any]) -> Record:
         parts = {part: Applied(value["inputs"], value["at"]) for part, value in data["parts"].items()}
         return Record(name, parts, tuple(data["providers"]), data["kept"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"the ConfigMap {manifest['metadata']['name']} holds no record ({error!r})") from error
+        raise FleetError(
+            f"the ConfigMap {manifest['metadata']['name']} holds no record ({error!r})",
+            where=name,
+            hint="delete it; `fleet apply` then applies the instance anew",
+        ) from error
 
 
 def to_config_map(record: Record, kind: str = "instance") -> dict[str, Any]:

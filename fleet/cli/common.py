@@ -47,7 +47,6 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     Raises:
         KeyboardInterrupt: it was interrupted.
     """
-
     import asyncio
 
     async def cancellable() -> T:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleet.errors import FleetError
 from fleet.record import Applied, Record, from_config_map, to_config_map
 
 json_values = st.recursive(
@@ -33,5 +34,5 @@ def test_there_and_back(record: Record) -> None:
 )
 def test_an_edited_record_is_refused(data: object) -> None:
     manifest = {**to_config_map(Record("marketing")), "data": data}
-    with pytest.raises(ValueError, match="applied-marketing holds no record"):
+    with pytest.raises(FleetError, match="applied-marketing holds no record"):
         from_config_map(manifest)
