@@ -19,6 +19,7 @@ _PASSING = (
     "connection reset by peer",
     "the database system is",  # starting up, shutting down, in recovery mode
     "terminating connection due to administrator command",
+    "500 Internal Server Error",  # what Keycloak answers while its own database is away
     "503 Service Unavailable",
 )
 
