@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from fleet.sandbox.builds import tool
 from tests.support.sandbox import Sandbox
 from tests.support.terraform import SOURCES, copy, terraform
 
@@ -19,6 +21,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_formatted(sandbox: Sandbox) -> None:
     terraform(SOURCES, "fmt", "-check", "-diff", "-recursive", environment=sandbox.environment)
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_linted(name: str) -> None:
+    # The Terraform rules are part of tflint itself; no plug-in is fetched.
+    done = subprocess.run([tool("tflint"), f"--chdir={SOURCES / name}"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize("name", FOLDERS)
