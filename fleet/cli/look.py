@@ -61,7 +61,7 @@ def status(
         return [row for row in rows if row["instance"] == name], await pod_rows(sight.world.cluster, name, report.now())
 
     rows, pods = common.run(work())
-    typer.echo(report.render(rows, _COLUMNS, form) if rows else "no instances")
+    typer.echo(report.render(rows, _COLUMNS, form) if rows or form == "json" else "no instances")
     if pods and form != "json":
         typer.echo("\n" + report.render(pods, ("pod", "component", "state", "restarts", "age"), form))
     if any(not report.is_fine(row) for row in rows):
@@ -116,4 +116,4 @@ def history(
         columns = ("at", "kind", "instance", "step", "state", "seconds", "why")
         if not rows:
             raise FleetError(f"there is no run `{run}`", hint="`fleet history` lists them", exit_code=ExitCode.REFUSED)
-    typer.echo(report.render(rows, columns, form) if rows else "no runs")
+    typer.echo(report.render(rows, columns, form) if rows or form == "json" else "no runs")
