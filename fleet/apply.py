@@ -61,7 +61,7 @@ async def apply(plan: Plan, desired: Desired, observed: Observed, world: World, 
     try:
         await _system_namespace(world)
         if plan.platform:
-            async with lease.held(world.cluster, PLATFORM, _saying(PLATFORM, tell)):
+            async with lease.held(world.cluster, PLATFORM, saying(PLATFORM, tell)):
                 await _platform(desired, observed, world, tell)
         if any(change.part == "terraform" for change in plan.changes):
             await world.open_stack("team")  # one `init`, before the instances run side by side
@@ -76,7 +76,8 @@ async def apply(plan: Plan, desired: Desired, observed: Observed, world: World, 
     )
 
 
-def _saying(instance: str, tell: Tell) -> Callable[[str], None]:
+def saying(instance: str, tell: Tell) -> Callable[[str], None]:
+    """How a Lease that has to be waited for is told."""
     return lambda words: tell(Event(instance, "lease", "waiting", detail=words))
 
 
@@ -84,7 +85,7 @@ async def _within(room: asyncio.Semaphore, work: _Work, parts: set[str]) -> Outc
     async with room:
         started = time.monotonic()
         try:
-            async with lease.held(work.world.cluster, work.name, _saying(work.name, work.tell)):
+            async with lease.held(work.world.cluster, work.name, saying(work.name, work.tell)):
                 await work.run(parts)
         except FleetError as error:
             return Outcome(work.name, error, time.monotonic() - started)

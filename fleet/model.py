@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 Role = Literal["admin", "op", "user", "viewer"]
-ROLES: tuple[Role, ...] = ("admin", "op", "user", "viewer")
 Executor = Literal["KubernetesExecutor", "LocalExecutor"]
 
 # A name becomes a namespace (`airflow-` + name, RFC 1123 label, 63), a Helm release (`guardrails-` + name, 53), a

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fleet import lease, pause
-from fleet.apply import Event, Tell, step, write_record
+from fleet.apply import Tell, saying, step, write_record
 from fleet.backup import backup
 from fleet.desired import Desired, naming, stacks
 from fleet.drivers.kubernetes import core
@@ -74,9 +74,7 @@ async def remove(holding: Holding, world: World, tell: Tell, *, keep_database: b
     Raises:
         FleetError: a step failed; the steps after it were not begun.
     """
-    async with lease.held(
-        world.cluster, holding.name, lambda words: tell(Event(holding.name, "lease", "waiting", detail=words))
-    ):
+    async with lease.held(world.cluster, holding.name, saying(holding.name, tell)):
         proof = await _proven(holding, world, tell) if with_backup and not keep_database else None
         await _remove(holding, world, tell, keep_database)
         return proof

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 
 from fleet.desired import DesiredInstance, naming
 from fleet.drivers import airflow
@@ -50,10 +51,8 @@ async def _unhealthy(cluster: Cluster, instance: DesiredInstance) -> str:
     if waiting := [each.name for each in found if not each.settled]:
         troubles = await pod_troubles(cluster, instance.namespace)
         return "; ".join(troubles) or f"still starting: {', '.join(waiting)}"
-    prefix = instance.url.partition("://")[2].partition("/")[2]
-    health = await airflow.health(
-        cluster, instance.namespace, naming.API_SERVER, naming.API_PORT, f"/{prefix}" if prefix else ""
-    )
+    prefix = urlsplit(instance.url).path
+    health = await airflow.health(cluster, instance.namespace, naming.API_SERVER, naming.API_PORT, prefix)
     return "" if health.healthy else str(health)
 
 

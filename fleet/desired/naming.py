@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from fleet.model import Platform
 
 SYSTEM_NAMESPACE = "fleet-system"
 PLATFORM_SECRET = "fleet-platform"  # noqa: S105 (the name of a Secret)
 INSTANCE_LABEL = "fleet/instance"
-OWNER_LABEL = "fleet/owner"
 AIRFLOW_RELEASE = "airflow"
 API_SERVER = "airflow-api-server"
 API_PORT = 8080
@@ -62,8 +59,3 @@ def url(platform: Platform, instance: str) -> str:
     if platform.urls == "path":
         return f"https://{platform.domain}/{instance}"
     return f"http://{API_SERVER}.{namespace(instance)}.svc.cluster.local:{API_PORT}"
-
-
-def path_prefix(platform: Platform, instance: str) -> str:
-    """Path of the base URL: empty, or with a slash at its beginning and none at its end."""
-    return urlsplit(url(platform, instance)).path

@@ -26,21 +26,6 @@ def tcp(host: str, port: int) -> Callable[[], bool]:
     return probe
 
 
-def unix(path: Path) -> Callable[[], bool]:
-    """Ready when the socket takes connections."""
-
-    def probe() -> bool:
-        with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(_TIMEOUT)
-            try:
-                client.connect(str(path))
-            except OSError:
-                return False
-        return True
-
-    return probe
-
-
 def http(url: str, ca: Path | None = None) -> Callable[[], bool]:
     """Ready when a GET answers 200; for https with the CA given, else any certificate (they are self-signed)."""
 
