@@ -34,7 +34,7 @@ class _Command(Command):
             reraise=True,
         ):
             with attempt:
-                finished = await process.run(argv, stdin=input)
+                finished = await process.run(argv, stdin=input or b"")
                 if finished.returncode != 0:
                     raise _error(finished)
         return finished.stdout

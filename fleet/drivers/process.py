@@ -10,9 +10,11 @@ import os
 import shlex
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 # `fleet --verbose` shows this logger: every command, so that it can be pasted.
 log = logging.getLogger("fleet.commands")
@@ -37,15 +39,17 @@ async def run(
     *,
     cwd: Path | None = None,
     env: Mapping[str, str | None] | None = None,
-    stdin: bytes | None = None,
-    on_line: Callable[[bytes], None] | None = None,
+    stdin: bytes = b"",
 ) -> Finished:
     """Run ``argv`` to its end, whatever its exit status.
 
+    The program talks with unnamed files instead of pipes, so that it lives on when this process is killed: a write to a pipe
+    that nobody reads any more kills a program in the middle of its work. Terraform then has made things that no state knows
+    of. And an input that was cut short would be taken for a whole one.
+
     Args:
         env: added to this process's environment; a value of None removes the variable.
-        stdin: given to the program; without it the program reads an empty input.
-        on_line: called with each line of standard output as it comes.
+        stdin: given to the program.
 
     Raises:
         OSError: the program cannot be started.
@@ -54,27 +58,27 @@ async def run(
     arguments = tuple(str(part) for part in argv)
     log.info("$ %s", shlex.join(arguments))
     started = time.monotonic()
-    process = await asyncio.create_subprocess_exec(
-        *arguments,
-        cwd=cwd,
-        env=_environment(env or {}),
-        stdin=asyncio.subprocess.PIPE if stdin is not None else asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        limit=64 * 1024 * 1024,  # one line of Helm's JSON holds a whole manifest
-        # A session of its own: Ctrl-C in the terminal reaches fleet only, which then interrupts each program once.
-        # (Terraform takes a second interrupt as an order to drop everything and leave its state locked.)
-        start_new_session=True,
-    )
-    talk = asyncio.gather(
-        _feed(process, stdin), _read(process.stdout, on_line), _read(process.stderr, None), process.wait()
-    )
-    try:
-        _, stdout, stderr, returncode = await asyncio.shield(talk)
-    except asyncio.CancelledError:
-        await _stop(process, talk)
-        raise
-    return Finished(arguments, returncode, stdout, stderr, time.monotonic() - started)
+    with TemporaryFile() as given, TemporaryFile() as stdout, TemporaryFile() as stderr:
+        given.write(stdin)
+        given.seek(0)
+        process = await asyncio.create_subprocess_exec(
+            *arguments,
+            cwd=cwd,
+            env=_environment(env or {}),
+            stdin=given,
+            stdout=stdout,
+            stderr=stderr,
+            # A session of its own: Ctrl-C in the terminal reaches fleet only, which then interrupts each program once.
+            # (Terraform takes a second interrupt as an order to drop everything and leave its state locked.)
+            start_new_session=True,
+        )
+        end = asyncio.ensure_future(process.wait())
+        try:
+            returncode = await asyncio.shield(end)
+        except asyncio.CancelledError:
+            await _stop(process, end)
+            raise
+        return Finished(arguments, returncode, _all_of(stdout), _all_of(stderr), time.monotonic() - started)
 
 
 def _environment(changes: Mapping[str, str | None]) -> dict[str, str]:
@@ -82,33 +86,17 @@ def _environment(changes: Mapping[str, str | None]) -> dict[str, str]:
     return {name: value for name, value in merged.items() if value is not None}
 
 
-async def _feed(process: asyncio.subprocess.Process, data: bytes | None) -> None:
-    if process.stdin is None:
-        return
-    with contextlib.suppress(
-        BrokenPipeError, ConnectionResetError
-    ):  # it ended without reading all: its status says why
-        process.stdin.write(data or b"")
-        await process.stdin.drain()
-    process.stdin.close()
+def _all_of(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
 
 
-async def _read(stream: asyncio.StreamReader | None, on_line: Callable[[bytes], None] | None) -> bytes:
-    assert stream is not None  # noqa: S101 (asked for with PIPE above)
-    lines = []
-    async for line in stream:
-        lines.append(line)
-        if on_line:
-            on_line(line)
-    return b"".join(lines)
-
-
-async def _stop(process: asyncio.subprocess.Process, talk: asyncio.Future[tuple[None, bytes, bytes, int]]) -> None:
+async def _stop(process: asyncio.subprocess.Process, end: asyncio.Future[int]) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.send_signal(signal.SIGINT)
     try:
-        await asyncio.wait_for(asyncio.shield(talk), GRACE_SECONDS)
+        await asyncio.wait_for(asyncio.shield(end), GRACE_SECONDS)
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        await talk
+        await end

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,20 +53,17 @@ class Provider:
 
 
 class _Terraform(python_terraform.Terraform):
-    """python-terraform with asyncio, an environment per call and JSON events."""
+    """python-terraform with asyncio and an environment per call."""
 
     def read_state_file(self, file_path: str | None = None) -> None:
         """Nothing: the states lie in the back end, and nobody here reads a state file."""
 
     async def run(
-        self, command: str, *arguments: str, env: Mapping[str, str | None],
-        on_event: Callable[[dict[str, Any]], None] | None = None, **options: Any,
-    ) -> process.Finished:  # fmt: skip
+        self, command: str, *arguments: str, env: Mapping[str, str | None], **options: Any
+    ) -> process.Finished:
         argv = self.generate_cmd_string(command, *arguments, **options)  # type: ignore[no-untyped-call]
         try:
-            return await process.run(
-                argv, cwd=Path(self.working_dir), env=env, on_line=lambda line: _event(line, on_event)
-            )
+            return await process.run(argv, cwd=Path(self.working_dir), env=env)
         finally:
             self.temp_var_files.clean_up()
 
@@ -130,13 +127,6 @@ class Stack:
     async def _changes(
         self, command: str, workspace: str, variables: Variables, secrets: Mapping[str, str], **options: Any
     ) -> list[ResourceChange]:
-        changes: list[ResourceChange] = []
-
-        def note(event: dict[str, Any]) -> None:
-            if event.get("type") == "planned_change":
-                change = event["change"]
-                changes.append(ResourceChange(change["resource"]["addr"], change["action"]))
-
         environment = {**self.env, "TF_WORKSPACE": workspace, **{f"TF_VAR_{k}": v for k, v in secrets.items()}}
         async for attempt in AsyncRetrying(
             retry=retry_if_exception(passes),
@@ -145,26 +135,24 @@ class Stack:
             reraise=True,
         ):
             with attempt:
-                changes.clear()
-                await self._checked(
-                    self._terraform(), command, env=environment, on_event=note, var=dict(variables), json=IsFlagged,
+                events = await self._checked(
+                    self._terraform(), command, env=environment, var=dict(variables), json=IsFlagged,
                     input=False, **({"lock_timeout": _LOCK_TIMEOUT} | options),
                 )  # fmt: skip
-        return changes
+        planned = [event["change"] for event in events if event.get("type") == "planned_change"]
+        return [ResourceChange(change["resource"]["addr"], change["action"]) for change in planned]
 
-    async def _checked(self, terraform: _Terraform, command: str, *arguments: str, **options: Any) -> None:
-        errors: list[dict[str, Any]] = []
-        forward = options.pop("on_event", None)
-
-        def note(event: dict[str, Any]) -> None:
-            if event.get("@level") == "error" and event.get("type") == "diagnostic":
-                errors.append(event["diagnostic"])
-            elif forward:
-                forward(event)
-
-        finished = await terraform.run(command, *arguments, on_event=note, **options)
+    async def _checked(
+        self, terraform: _Terraform, command: str, *arguments: str, **options: Any
+    ) -> list[dict[str, Any]]:
+        """Terraform's events, where it was told to write them as JSON."""
+        finished = await terraform.run(command, *arguments, **options)
+        events = [json.loads(line) for line in finished.stdout.splitlines() if line.startswith(b"{")]
         if finished.returncode != 0:
+            said = [event["diagnostic"] for event in events if event.get("type") == "diagnostic"]
+            errors = [diagnostic for diagnostic in said if diagnostic["severity"] == "error"]
             raise explained(command, finished, errors, self.directory)
+        return events
 
 
 async def initialise(stack: str, backend: Mapping[str, Any], env: Mapping[str, str | None]) -> Stack:
@@ -235,8 +223,3 @@ def _exclusive(path: Path) -> Iterator[None]:
 def _provider(package: Path) -> Provider:
     namespace, name, version = package.parts[-4:-1]
     return Provider(f"{namespace}/{name}", version, (package / "STAND-IN.txt").exists())
-
-
-def _event(line: bytes, on_event: Callable[[dict[str, Any]], None] | None) -> None:
-    if on_event and line.startswith(b"{"):
-        on_event(json.loads(line))

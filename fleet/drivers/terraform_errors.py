@@ -38,8 +38,18 @@ def explained(
         return FleetError(f"terraform {command} ended with status {finished.returncode}: {words[-2000:]}")
     first, more = diagnostics[0], f" (and {len(diagnostics) - 1} more)" if len(diagnostics) > 1 else ""
     detail = str(first.get("detail", ""))
-    hint = _unlock(detail, directory) if "state lock" in first["summary"] else " ".join(detail.split())
+    hint = " ".join(detail.split())
+    if "state lock" in first["summary"]:
+        hint = _unlock(detail, directory)
+    elif "already exists" in first["summary"] + detail:
+        hint = _NOT_OURS
     return FleetError(f"terraform {command}: {first['summary']}{more}", hint=hint)
+
+
+_NOT_OURS = (
+    "Terraform's state does not know it: it is somebody else's, or Terraform itself was killed before it wrote its state; "
+    "look whose it is, remove it or choose another name, then run the same command again"
+)
 
 
 def _unlock(detail: str, directory: Path) -> str:

@@ -86,8 +86,8 @@ def fleet(sandbox: Sandbox, tmp_path: Path) -> Iterator[Callable[..., Fleet]]:
         each.remove()
 
 
-def _kill_with_its_children(process: subprocess.Popen[str]) -> None:
-    """kill -9 of fleet alone: its Terraform and Helm go on as orphans, as on a real bad day."""
+def _kill(process: subprocess.Popen[str]) -> None:
+    """kill -9 of fleet alone: its Terraform and Helm go on as orphans."""
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
 
@@ -98,7 +98,7 @@ def test_killed_at_twenty_moments_it_always_converges(fleet: Callable[..., Fleet
         process = teams.start("apply", *TEAMS, "--yes")
         time.sleep(chance.uniform(0.5, 12.0))
         if process.poll() is None:
-            _kill_with_its_children(process)
+            _kill(process)
     code, said = teams.apply()
     assert code == 0, said
     assert teams.states() == dict.fromkeys(TEAMS, "suspended")
@@ -106,6 +106,31 @@ def test_killed_at_twenty_moments_it_always_converges(fleet: Callable[..., Fleet
     _nothing_is_doubled(teams)
     leases = teams.sandbox.kubectl("get", "leases", "--namespace", "fleet-system", "--output", "name")
     assert not any(naming.lease(name) in leases for name in TEAMS)
+
+
+def test_killed_while_terraform_makes_things_it_knows_them_afterwards(fleet: Callable[..., Fleet]) -> None:
+    teams = fleet("fault-amid")
+    process = teams.start("apply", "fault-amid", "--yes")
+    with teams.sandbox.admin() as connection:
+        while not connection.execute("select from pg_database where datname = 'fault_amid'").fetchall():
+            assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.02)
+    _kill(process)
+    code, said = teams.apply()
+    assert code == 0, said
+    assert "nothing to do" in teams.apply()[1]
+
+
+def test_what_no_state_knows_is_not_taken_over(fleet: Callable[..., Fleet]) -> None:
+    teams = fleet("fault-left")
+    with teams.sandbox.admin() as connection:
+        connection.execute("create role fault_left")
+    code, said = teams.apply()
+    assert code == 1 and "somebody else's" in said, said
+    with teams.sandbox.admin() as connection:
+        connection.execute("drop role fault_left")
+    code, said = teams.apply()
+    assert code == 0, said
 
 
 def _nothing_is_doubled(teams: Fleet) -> None:

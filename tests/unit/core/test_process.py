@@ -6,7 +6,9 @@ import asyncio
 import logging
 import os
 import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -33,10 +35,9 @@ def test_environment_is_added_and_removed(monkeypatch: pytest.MonkeyPatch) -> No
     assert run(show, env={"GOES": None, "COMES": "2"}).stdout == b"1 None 2\n"
 
 
-def test_standard_input_and_lines_as_they_come() -> None:
-    lines: list[bytes] = []
-    run("import sys; [print(x.strip()[::-1]) for x in sys.stdin]", stdin=b"ab\ncd\n", on_line=lines.append)
-    assert lines == [b"ba\n", b"dc\n"]
+def test_standard_input() -> None:
+    finished = run("import sys; [print(x.strip()[::-1]) for x in sys.stdin]", stdin=b"ab\ncd\n")
+    assert finished.stdout == b"ba\ndc\n"
 
 
 def test_without_input_it_reads_none() -> None:
@@ -94,6 +95,26 @@ def test_cancel_kills_what_does_not_stop(tmp_path: Path, monkeypatch: pytest.Mon
     asyncio.run(_cancel_when_it_runs(code, tmp_path / "mark"))
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "mark").read_text()), signal.SIG_DFL)
+
+
+def test_a_program_ends_its_work_when_its_caller_is_killed(tmp_path: Path) -> None:
+    work = _READY + (
+        "mark.write_text('begun\\n')\n"
+        "while os.getppid() == int(sys.argv[2]): time.sleep(0.01)\n"
+        "print('x' * 1_000_000, flush=True); print('x', file=sys.stderr, flush=True); mark.write_text('done\\n')"
+    )
+    caller = (
+        "import asyncio, os, sys; from fleet.drivers import process\n"
+        f"asyncio.run(process.run([sys.executable, '-c', {work!r}, {str(tmp_path / 'mark')!r}, str(os.getpid())]))"
+    )
+    killed = subprocess.Popen([PYTHON, "-c", caller])
+    _until(tmp_path / "mark")
+    killed.kill()
+    killed.wait()
+    deadline = time.monotonic() + 20
+    while _until(tmp_path / "mark") == "begun\n" and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert _until(tmp_path / "mark") == "done\n"
 
 
 def test_a_program_that_is_not_there() -> None:
