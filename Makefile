@@ -27,6 +27,7 @@ lint: .venv/.done ## ruff, mypy, import layers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy images/portal/fleet_portal
 	$(BIN)/lint-imports
 
 .PHONY: bench

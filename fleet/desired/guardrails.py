@@ -26,6 +26,7 @@ def values(platform: Platform, instance: Resolved) -> dict[str, Any]:
         "instance": instance.name,
         "namespace": naming.namespace(instance.name),
         "labels": dict(instance.labels),
+        "owner": instance.owner,
         "executor": instance.executor,
         "quota": _quota(instance),
         "limitRange": _limit_range(instance),

@@ -117,6 +117,7 @@ def _images(site: Site, progress: Progress) -> list[Task]:
     return [
         *pair("pause", images.pause),
         *pair("git-sync", images.git_sync),
+        *pair("portal", images.portal),
         *(task for tasks in airflow for task in tasks),
     ]
 

@@ -1,6 +1,6 @@
 """Container images without Docker and without a registry: takes ``images/``, gives archives, puts them into containerd.
 
-    airflow(version, say) git_sync(say) pause(say) bake(tag, …) -> archives in the cache
+    airflow(version, say) git_sync(say) portal(say) pause(say) bake(tag, …) -> archives in the cache
     import_image(path, address)                              -> the node has it
 
 Rooms: dockerfile (text to instructions), stages (instructions to steps with keys), builder (steps to layers), chroot and
@@ -10,12 +10,14 @@ sources (a step's run and its packages), debian (the bottom layer), layers, arch
 from fleet.sandbox.images.catalog import (
     GIT_SYNC,
     PAUSE,
+    PORTAL,
     airflow,
     airflow_reference,
     airflow_versions,
     bake,
     git_sync,
     pause,
+    portal,
 )
 from fleet.sandbox.images.containerd import import_image
 from fleet.sandbox.images.model import Image, Say
@@ -23,6 +25,7 @@ from fleet.sandbox.images.model import Image, Say
 __all__ = [
     "GIT_SYNC",
     "PAUSE",
+    "PORTAL",
     "Image",
     "Say",
     "airflow",
@@ -32,4 +35,5 @@ __all__ = [
     "git_sync",
     "import_image",
     "pause",
+    "portal",
 ]

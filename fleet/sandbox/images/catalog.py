@@ -19,6 +19,7 @@ from fleet.sandbox.images.model import Config, Image, Say, Tree
 HOST = "fleet.local"
 GIT_SYNC = f"{HOST}/git-sync:v4-standin"
 PAUSE = f"{HOST}/pause:1"
+PORTAL = f"{HOST}/portal:1"
 
 
 def airflow_versions() -> tuple[str, ...]:
@@ -46,6 +47,12 @@ def git_sync(say: Say) -> Image:
     """The stand-in for git-sync: the program in ``images/git-sync`` and Debian's git."""
     folder = asset("images") / "git-sync"
     return _image(GIT_SYNC, Builder(folder / "Dockerfile", folder, {}, _Parents(say), say), say)
+
+
+def portal(say: Say) -> Image:
+    """The door for people: the server in ``images/portal``."""
+    folder = asset("images") / "portal"
+    return _image(PORTAL, Builder(folder / "Dockerfile", folder, {}, _Parents(say), say), say)
 
 
 def pause(say: Say) -> Image:

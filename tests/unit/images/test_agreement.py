@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from fleet.errors import FleetError
 from fleet.paths import asset
 from fleet.sandbox import images
 from fleet.sandbox.images import catalog
+from fleet.sandbox.images.builder import Builder
 from fleet.sandbox.images.stages import Copy
 
 IMAGES = asset("images")
@@ -78,9 +80,28 @@ def test_the_default_of_every_build_argument_is_the_newest_version() -> None:
 
 
 def test_no_file_names_a_package_mirror() -> None:
-    files = [path for path in IMAGES.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    # The portal's own source speaks of addresses that are no mirrors.
+    apart = {"__pycache__", "fleet_portal"}
+    files = [path for path in IMAGES.rglob("*") if path.is_file() and not apart.intersection(path.parts)]
     named = [path for path in files if re.search(r"https?://|deb\.debian|pypi\.org", path.read_text(), re.IGNORECASE)]
     assert named == []
+
+
+def test_the_builder_understands_the_portals_dockerfile() -> None:
+    folder = IMAGES / "portal"
+    builder = Builder(folder / "Dockerfile", folder, {}, catalog._Parents(lambda _: None), lambda _: None)
+    assert builder.target.config.user == "65532:65532"
+    assert builder.target.config.entrypoint == ("/opt/portal/bin/python", "-m", "fleet_portal")
+
+
+def test_the_portal_is_tested_with_the_packages_that_it_runs_with() -> None:
+    lines = (IMAGES / "portal" / "requirements.txt").read_text().splitlines()
+    found = dict(re.sub(r"\[.*\]", "", line).split("==") for line in lines if line and not line.startswith("#"))
+    there = {name: metadata.version(name) for name in found}
+    # fleet itself takes a range of this one.
+    assert there.pop("cryptography").split(".")[0] == found.pop("cryptography").split(".")[0]
+    direct = ("httpx", "jinja2", "pyjwt", "starlette", "uvicorn")
+    assert {name: there[name] for name in direct} == {name: found[name] for name in direct}
 
 
 def test_a_version_without_constraints_is_refused() -> None:
