@@ -79,12 +79,20 @@ class _Stay(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def sign_in(issuer: str, client_id: str, secret: str, redirect_uri: str, username: str, password: str) -> SignedIn:
+def sign_in(
+    issuer: str,
+    client_id: str,
+    secret: str,
+    redirect_uri: str,
+    username: str,
+    password: str,
+    scope: str = "openid profile email",
+) -> SignedIn:
     """Sign in as FAB does it: authorization code with PKCE, then the exchange of the code for tokens."""
     verifier = secrets.token_urlsafe(48)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
     query = urllib.parse.urlencode({
-        "response_type": "code", "client_id": client_id, "redirect_uri": redirect_uri, "scope": "openid profile email",
+        "response_type": "code", "client_id": client_id, "redirect_uri": redirect_uri, "scope": scope,
         "state": "s", "code_challenge": challenge, "code_challenge_method": "S256",
     })  # fmt: skip
     code = _code(f"{issuer}/protocol/openid-connect/auth?{query}", username, password)

@@ -59,6 +59,20 @@ resource "keycloak_openid_user_client_role_protocol_mapper" "roles" {
   add_to_access_token = false
 }
 
+# Made by the stack `platform`: who has this scope (the portal) may see who has which role here.
+data "keycloak_openid_client_scope" "roles" {
+  realm_id = var.realm
+  name     = "airflow-roles"
+}
+
+resource "keycloak_generic_role_mapper" "roles" {
+  for_each = local.roles
+
+  realm_id        = var.realm
+  client_scope_id = data.keycloak_openid_client_scope.roles.id
+  role_id         = keycloak_role.this[each.key].id
+}
+
 data "keycloak_group" "member" {
   for_each = local.group_roles
 

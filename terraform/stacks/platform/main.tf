@@ -1,4 +1,4 @@
-# What the instances share: the realm and, on Google Cloud, the database server and the log bucket. The providers' credentials
+# What the instances share: the realm, the portal's client and, on Google Cloud, the database server and the log bucket. The providers' credentials
 # come from the environment alone: KEYCLOAK_CLIENT_ID, KEYCLOAK_USER, KEYCLOAK_PASSWORD; Google's application default credentials.
 
 provider "keycloak" {
@@ -62,6 +62,41 @@ resource "keycloak_group" "this" {
 
   realm_id = keycloak_realm.this.id
   name     = each.key
+}
+
+# Tells on which Airflows a person has roles. The stack `team` lets the roles of its own client into it, so that whoever has
+# this scope sees those and no others.
+resource "keycloak_openid_client_scope" "roles" {
+  realm_id               = keycloak_realm.this.id
+  name                   = "airflow-roles"
+  include_in_token_scope = false
+}
+
+resource "keycloak_openid_user_client_role_protocol_mapper" "roles" {
+  realm_id        = keycloak_realm.this.id
+  client_scope_id = keycloak_openid_client_scope.roles.id
+  name            = "airflow-roles"
+
+  # No client named: Keycloak puts each one's id into the claim's name.
+  claim_name       = "resource_access.$${client_id}.roles"
+  claim_value_type = "String"
+  multivalued      = true
+
+  add_to_id_token     = true
+  add_to_userinfo     = false
+  add_to_access_token = false
+}
+
+module "portal" {
+  source = "../../modules/portal"
+  count  = var.portal == null ? 0 : 1
+
+  realm                 = keycloak_realm.this.id
+  client_id             = var.portal.client_id
+  base_url              = var.portal.base_url
+  roles_scope           = keycloak_openid_client_scope.roles.name
+  client_secret         = var.portal_client_secret
+  client_secret_version = var.portal_client_secret_version
 }
 
 module "gcp" {

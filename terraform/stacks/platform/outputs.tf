@@ -11,6 +11,14 @@ output "groups" {
   value       = { for name, group in keycloak_group.this : name => group.id }
 }
 
+output "portal" {
+  description = "The portal's sign-on client: client_id, redirect_uri; null where there is no portal."
+  value = var.portal == null ? null : {
+    client_id    = module.portal[0].client_id
+    redirect_uri = module.portal[0].redirect_uri
+  }
+}
+
 output "gcp" {
   description = "On Google Cloud: the database server and the log bucket; else null."
   value = var.cloud == "gcp" ? {

@@ -39,6 +39,47 @@ variable "sso" {
   }
 }
 
+variable "portal" {
+  description = "The portal's sign-on client; module portal says what each value is. Null where there is no portal."
+  type = object({
+    client_id = string
+    base_url  = string
+  })
+  nullable = true
+  default  = null
+
+  validation {
+    condition     = try(startswith(var.portal.base_url, "https://"), true)
+    error_message = "The portal's URL begins with https://."
+  }
+}
+
+variable "portal_client_secret" {
+  description = "Secret of the portal's client; empty where there is no portal. Never in the state."
+  type        = string
+  nullable    = false
+  ephemeral   = true
+  sensitive   = true
+  default     = ""
+
+  validation {
+    condition     = var.portal == null || length(var.portal_client_secret) >= 16
+    error_message = "The portal's client secret has at least 16 characters."
+  }
+}
+
+variable "portal_client_secret_version" {
+  description = "Raise it to send the portal's client secret again."
+  type        = number
+  nullable    = false
+  default     = 1
+
+  validation {
+    condition     = var.portal_client_secret_version >= 1
+    error_message = "The secret's version is a whole number from 1 on."
+  }
+}
+
 variable "cloud" {
   description = "none: PostgreSQL, Keycloak and the cluster are all that is needed. gcp: Cloud SQL and the log bucket are made on Google Cloud."
   type        = string

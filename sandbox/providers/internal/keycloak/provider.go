@@ -22,17 +22,21 @@ var Provider = standin.Provider[*api]{
 	Schema:    schemas.Keycloak,
 	Configure: configure,
 	Resources: map[string]standin.Resource[*api]{
-		"keycloak_realm":         realm,
-		"keycloak_group":         group,
-		"keycloak_openid_client": client,
-		"keycloak_role":          role,
+		"keycloak_realm":                                   realm,
+		"keycloak_group":                                   group,
+		"keycloak_openid_client":                           client,
+		"keycloak_role":                                    role,
+		"keycloak_openid_client_scope":                     clientScope,
+		"keycloak_openid_client_default_scopes":            defaultScopes,
+		"keycloak_generic_role_mapper":                     roleInScope,
 		"keycloak_openid_user_client_role_protocol_mapper": mapper,
 		"keycloak_group_roles":                             roleMapping("groups", "group_id"),
 		"keycloak_user_roles":                              roleMapping("users", "user_id"),
 	},
 	DataSources: map[string]standin.DataSource[*api]{
-		"keycloak_group": lookUpGroup,
-		"keycloak_user":  lookUpUser,
+		"keycloak_group":               lookUpGroup,
+		"keycloak_user":                lookUpUser,
+		"keycloak_openid_client_scope": lookUpScope,
 	},
 }
 

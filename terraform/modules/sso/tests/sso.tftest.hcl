@@ -6,6 +6,10 @@ mock_provider "keycloak" {
   mock_data "keycloak_user" {
     defaults = { id = "user-id" }
   }
+
+  mock_data "keycloak_openid_client_scope" {
+    defaults = { id = "scope-id" }
+  }
 }
 
 variables {
@@ -64,6 +68,16 @@ run "puts_the_clients_own_roles_into_the_id_token" {
       !keycloak_openid_user_client_role_protocol_mapper.roles.add_to_access_token,
     ])
     error_message = "The claim roles is not where Airflow reads it, or is where it should not be."
+  }
+}
+
+run "lets_each_role_into_the_scope_that_the_portal_reads" {
+  assert {
+    condition = toset(keys(keycloak_generic_role_mapper.roles)) == toset(["admin", "op", "user", "viewer"]) && alltrue([
+      for role, mapping in keycloak_generic_role_mapper.roles :
+      mapping.client_scope_id == "scope-id" && mapping.role_id == keycloak_role.this[role].id
+    ])
+    error_message = "The portal would not see who may enter here."
   }
 }
 

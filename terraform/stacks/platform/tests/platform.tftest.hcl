@@ -4,6 +4,7 @@ mock_provider "keycloak" {}
 variables {
   sso                     = { url = "https://sso.example.com", groups = ["owners"] }
   database_admin_password = ""
+  portal_client_secret    = ""
 }
 
 run "makes_a_realm_that_nobody_walks_into" {
@@ -38,6 +39,66 @@ run "makes_the_groups" {
     condition     = keys(output.groups) == ["owners"] && output.sso.issuer == "https://sso.example.com/realms/fleet"
     error_message = "The group or the issuer is missing."
   }
+}
+
+run "tells_the_roles_of_every_airflow_in_the_id_token_alone" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      keycloak_openid_user_client_role_protocol_mapper.roles.claim_name == "resource_access.$${client_id}.roles",
+      keycloak_openid_user_client_role_protocol_mapper.roles.client_id_for_role_mappings == null,
+      keycloak_openid_user_client_role_protocol_mapper.roles.add_to_id_token,
+      !keycloak_openid_user_client_role_protocol_mapper.roles.add_to_access_token,
+      !keycloak_openid_user_client_role_protocol_mapper.roles.add_to_userinfo,
+    ])
+    error_message = "The roles are not where the portal reads them, or are where they should not be."
+  }
+}
+
+run "makes_no_portal_unless_asked" {
+  command = plan
+
+  assert {
+    condition     = length(module.portal) == 0 && output.portal == null
+    error_message = "There would be a client for a portal that there is not."
+  }
+}
+
+run "makes_the_portals_client" {
+  variables {
+    portal               = { client_id = "fleet-portal", base_url = "https://airflow.example.com" }
+    portal_client_secret = "a secret of some length"
+  }
+
+  assert {
+    condition     = output.portal.redirect_uri == "https://airflow.example.com/-/signed-in"
+    error_message = "The portal's client leads elsewhere."
+  }
+}
+
+run "refuses_a_portal_without_tls" {
+  command = plan
+  variables {
+    portal               = { client_id = "fleet-portal", base_url = "http://airflow.example.com" }
+    portal_client_secret = "a secret of some length"
+  }
+  expect_failures = [var.portal]
+}
+
+run "refuses_a_portal_with_a_short_secret" {
+  command = plan
+  variables {
+    portal               = { client_id = "fleet-portal", base_url = "https://airflow.example.com" }
+    portal_client_secret = "short"
+  }
+  expect_failures = [var.portal_client_secret]
+}
+
+run "refuses_a_portal_secret_of_version_zero" {
+  command = plan
+  variables { portal_client_secret_version = 0 }
+  expect_failures = [var.portal_client_secret_version]
 }
 
 run "refuses_a_url_with_a_trailing_slash" {
