@@ -43,6 +43,16 @@ GUARDED: dict[str, Any] = {
         "extraEgress": [{"cidrs": ["0.0.0.0/0"], "except": ["169.254.169.254/32"], "ports": [443]}],
     },
 }
+OPENED: dict[str, Any] = {
+    "front": {
+        "ingress": {"className": "traefik", "annotations": {"a": "b"}, "tlsSecret": "front-tls"},
+        "peers": [{"namespaceLabels": {"fleet/front": "true"}}, {"cidr": "10.0.0.1/32"}],
+    },
+    "network": {
+        "signOn": {"port": 8443, "cidrs": ["10.0.0.9/32"]},
+        "extraEgress": [{"cidrs": ["10.0.0.0/8"], "ports": [53]}],
+    },
+}
 CASES = [
     ("airflow", {}),
     ("airflow", {"executor": "LocalExecutor"}),
@@ -52,6 +62,8 @@ CASES = [
     ("guardrails", {}),
     ("guardrails", {"executor": "LocalExecutor", "network": {"signOn": None, "git": None}}),
     ("guardrails", GUARDED),
+    ("platform", {}),
+    ("platform", OPENED),
 ]
 
 

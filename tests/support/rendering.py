@@ -15,11 +15,13 @@ from fleet.sandbox.builds import tool
 RELEASES = {
     "airflow": ("airflow", "airflow-marketing"),
     "guardrails": ("guardrails-marketing", "fleet-system"),
+    "platform": ("platform", "fleet-system"),
 }
 # The least that each chart wants to be told.
 LEAST: dict[str, dict[str, Any]] = {
     "airflow": {},
     "guardrails": {"instance": "marketing", "namespace": "airflow-marketing"},
+    "platform": {"portal": {"url": "https://airflow.example.com", "issuer": "https://sso.example.com/realms/fleet"}},
 }
 
 

@@ -16,7 +16,7 @@ from tests.support.official_values import schema as official_schema
 from tests.support.official_values import violations
 from tests.support.schema_fit import misfits
 
-CHARTS = ("airflow", "guardrails")
+CHARTS = ("airflow", "guardrails", "platform")
 
 
 def load(chart: str, name: str) -> Any:
@@ -79,6 +79,8 @@ def test_the_schema_is_valid_and_lists_every_default(chart: str) -> None:
     values = load(chart, "values.yaml")
     if chart == "guardrails":
         values |= {"instance": "marketing", "namespace": "airflow-marketing"}
+    if chart == "platform":
+        values["portal"] |= {"url": "https://airflow.example.com", "issuer": "https://sso.example.com/realms/fleet"}
     assert list(Draft7Validator(schema).iter_errors(values)) == []
 
 
