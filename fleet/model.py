@@ -388,9 +388,10 @@ class Access(_Value):
     """Who may sign in, and as what."""
 
     groups: dict[Role, list[NonEmpty]] = Field(default_factory=dict)
-    """Keycloak groups per role."""
+    """Keycloak groups per role. A plain name is a group that fleet makes; a path with slashes (`/company/data`) is one that
+    is there: from a directory, or another team's (`/finance/user`). Every instance has `/<instance>/<role>` by itself."""
     users: dict[Role, list[NonEmpty]] = Field(default_factory=dict)
-    """Keycloak user names per role."""
+    """Keycloak user names per role; the people must be there already."""
 
 
 class Egress(_Value):

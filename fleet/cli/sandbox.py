@@ -88,6 +88,21 @@ def image(
     typer.echo(archive)
 
 
+@app.command()
+def user(
+    name: Annotated[str, typer.Argument(help="User name; Keycloak keeps it in lower case.")],
+    group: Annotated[
+        list[str] | None,
+        typer.Option("--group", "-g", help="Group to be in, `/marketing/admin`; may be repeated.", metavar="PATH"),
+    ] = None,
+    realm: Annotated[str, typer.Option(help="Realm.")] = "fleet",
+) -> None:
+    """Make a person who can sign in, or give one a new password and more groups; prints the password, this once."""
+    from fleet.sandbox import layout, people
+
+    typer.echo(people.add(layout.current(), realm, name.lower(), group or []))
+
+
 _PLAIN_WIDTH = 200
 _HOW_TO_USE = 'eval "$(fleet sandbox env)"'
 

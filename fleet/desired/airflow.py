@@ -17,6 +17,9 @@ from fleet.model import GitDags, OfficialChart, Platform, Resources
 FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 # How long a role taken away in Keycloak may live on in a session: FAB reads roles at sign-in only.
 SESSION_MINUTES = 480
+# How long one of Airflow's tokens counts. The page renews its own from the session without asking; a longer time would be
+# good only for a token that somebody copied.
+TOKEN_SECONDS = 3600
 
 
 def values(platform: Platform, instance: Resolved) -> dict[str, Any]:
@@ -66,8 +69,14 @@ def config(platform: Platform, instance: Resolved) -> dict[str, dict[str, str]]:
         "api_auth": {
             "jwt_audience": naming.client_id(instance.name),
             "jwt_issuer": naming.url(platform, instance.name),
+            "jwt_expiration_time": str(TOKEN_SECONDS),
         },
-        "fab": {"cookie_secure": str(https), "session_max_lifetime_minutes": str(SESSION_MINUTES)},
+        "fab": {
+            "cookie_secure": str(https),
+            "session_backend": "database",  # so that the server can end a session
+            "session_lifetime_minutes": str(SESSION_MINUTES),
+            "session_max_lifetime_minutes": str(SESSION_MINUTES),
+        },
     }
 
 
@@ -133,6 +142,8 @@ def webserver_config(platform: Platform, instance: Resolved) -> str:
     rendered: str = _template().render(
         issuer=f"{platform.sso.url.rstrip('/')}/realms/{platform.sso.realm}",
         client_id=naming.client_id(instance.name),
+        display_name=naming.display_name(instance.name),
+        owner=instance.owner,
     )
     return rendered
 

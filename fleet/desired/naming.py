@@ -47,6 +47,11 @@ def client_id(instance: str) -> str:
     return f"airflow-{instance}"
 
 
+def display_name(instance: str) -> str:
+    """What people read when they sign in."""
+    return f"Airflow of {instance}"
+
+
 def service_account(instance: str) -> str:
     """Id of the Google service account; `fleet.inventory.checks` counts on the prefix."""
     return f"airflow-{instance}"

@@ -27,12 +27,13 @@ def platform(inventory: Inventory) -> dict[str, Any]:
     """Variables of the stack `platform`."""
     entries: list[Deployment] = [*inventory.instances.values(), *inventory.teams.values()]
     groups = {group for entry in entries for members in entry.access.groups.values() for group in members}
+    made_here = {group for group in groups if "/" not in group}
     return {
         "sso": {
             "url": inventory.platform.sso.url,
             "realm": inventory.platform.sso.realm,
             "display_name": "Airflow",
-            "groups": sorted(groups),
+            "groups": sorted(made_here),
         },
         **gcp.platform_variables(inventory.platform),
     }
@@ -49,7 +50,7 @@ def team(platform: Platform, instance: Resolved) -> dict[str, Any]:
             "url": platform.sso.url,
             "realm": platform.sso.realm,
             "client_id": naming.client_id(instance.name),
-            "display_name": f"Airflow of {instance.name}",
+            "display_name": naming.display_name(instance.name),
             "base_url": naming.url(platform, instance.name),
             "groups": {role: sorted(names) for role, names in instance.access.groups.items()},
             "users": {role: sorted(names) for role, names in instance.access.users.items()},

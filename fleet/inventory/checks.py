@@ -20,6 +20,7 @@ def check(data: dict[str, Any]) -> Iterator[Problem]:
     yield from _sizes(data)
     yield from _waves(data)
     yield from _labels(data)
+    yield from _groups(data)
     yield from _google(data)
     yield from _not_yet(data)
 
@@ -64,6 +65,20 @@ def _labels(data: dict[str, Any]) -> Iterator[Problem]:
             if any(domain == owned or domain.endswith("." + owned) for owned in _OWNED):
                 hint = "use a prefix of your own, such as `example.com/`"
                 yield Problem(f"labels of `{domain}/` are the platform's", (*keys, "labels", label), hint=hint)
+
+
+def _groups(data: dict[str, Any]) -> Iterator[Problem]:
+    """Each instance has a group of its own name: a plain name means one that the platform makes, and there it clashes."""
+    taken = {keys[-1] for keys, _ in _entries(data)}
+    for keys, entry in _entries(data):
+        for role, groups in _mapping(_get(entry, "access"), "groups").items():
+            for index, group in enumerate(_list(groups)):
+                if isinstance(group, str) and group in taken:
+                    yield Problem(
+                        f"`{group}` is the group that `{group}` gets for itself",
+                        (*keys, "access", "groups", role, index),
+                        hint=f"write `/{group}` for everybody in it, or one of its roles: `/{group}/user`",
+                    )
 
 
 _ACCOUNT_PREFIX = "airflow-"  # fleet.desired.naming.service_account

@@ -17,8 +17,9 @@ from tests.support.keycloak import SignedIn, sign_in
 from tests.support.sandbox import Sandbox
 from tests.support.terraform import Team, World
 
-# Role, database, schema, three grants; client, four roles, claim, one group and one person that have roles.
-RESOURCES = 14
+# Role, database, schema, three grants; client, four roles and their place in the scope, claim; the instance's group, in it
+# one per role, and that it has it; another group and a person that have roles.
+RESOURCES = 27
 DATABASE = "module.instance.module.database"
 SSO = "module.instance.module.sso"
 

@@ -19,6 +19,7 @@ module "sso" {
   client_id             = var.sso.client_id
   display_name          = var.sso.display_name
   base_url              = var.sso.base_url
+  group                 = var.instance
   groups                = var.sso.groups
   users                 = var.sso.users
   client_secret         = var.sso_client_secret

@@ -22,6 +22,7 @@ resource "keycloak_openid_client" "this" {
   implicit_flow_enabled        = false
   direct_access_grants_enabled = false
   service_accounts_enabled     = false
+  use_refresh_tokens           = false # Airflow asks Keycloak once, at sign-in
   consent_required             = false
   frontchannel_logout_enabled  = false
   pkce_code_challenge_method   = "S256"
@@ -71,6 +72,29 @@ resource "keycloak_generic_role_mapper" "roles" {
   realm_id        = var.realm
   client_scope_id = data.keycloak_openid_client_scope.roles.id
   role_id         = keycloak_role.this[each.key].id
+}
+
+# The instance's own groups, /<group>/<role>: whoever is put into one has that role here, and nowhere else.
+resource "keycloak_group" "instance" {
+  realm_id = var.realm
+  name     = var.group
+}
+
+resource "keycloak_group" "role" {
+  for_each = local.roles
+
+  realm_id  = var.realm
+  parent_id = keycloak_group.instance.id
+  name      = each.key
+}
+
+resource "keycloak_group_roles" "role" {
+  for_each = local.roles
+
+  realm_id   = var.realm
+  group_id   = keycloak_group.role[each.key].id
+  role_ids   = [keycloak_role.this[each.key].id]
+  exhaustive = false
 }
 
 data "keycloak_group" "member" {

@@ -42,6 +42,17 @@ variable "base_url" {
   }
 }
 
+variable "group" {
+  description = "Name of the group that is made for the instance, with a group per role in it: /<group>/<role>."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9-]*$", var.group))
+    error_message = "The instance's group takes lower-case letters, digits and dashes."
+  }
+}
+
 variable "groups" {
   description = "Groups per role: a group's name, or its path where it is nested (/parent/child). The groups must exist."
   type        = map(set(string))

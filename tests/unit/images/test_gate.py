@@ -26,10 +26,11 @@ rules = load()
 OPEN = (
     "/api/v2/monitor/health", "/api/v2/auth/login", "/api/v2/auth/logout", "/auth/", "/auth/login/", "/auth/login/keycloak",
     "/auth/oauth-authorized/keycloak", "/auth/logout", "/auth/static/appbuilder/css/x.css",
+    "/auth/token", "/auth/token/cli",
 )  # fmt: skip
 CLOSED = (
     "/", "/dags", "/api/v2/version", "/api/v2/dags", "/openapi.json", "/docs", "/redoc", "/static/index.js", "/ui/config",
-    "/ui/auth/menus", "/auth/users/list/", "/auth/token", "/auth/openapi.json", "/auth/login/../users", "/health",
+    "/ui/auth/menus", "/auth/users/list/", "/auth/tokens", "/auth/openapi.json", "/auth/login/../users", "/health",
     "/api/v2/monitor/health/x", "/execution/task-instances", "/pluginsv2/x",
 )  # fmt: skip
 
@@ -57,6 +58,15 @@ def test_a_base_path_changes_nothing(path: str, root: str) -> None:
 
 def test_a_path_that_only_begins_like_the_base_path_is_not_below_it() -> None:
     assert rules.inner_path({"path": "/teams/x", "root_path": "/team"}) == "/teams/x"
+
+
+@pytest.mark.parametrize("root", ["", "/team"])
+def test_who_leaves_is_led_to_the_page_that_ends_the_session(root: str) -> None:
+    seen = rules.towards_fab({"path": f"{root}/auth/logout", "root_path": root, "method": "GET"})
+    assert seen == {"path": f"{root}/auth/logout/", "root_path": root, "method": "GET"}
+    assert rules.is_open(rules.inner_path(seen))
+    for path in ("/auth/login", "/auth/logout/", "/api/v2/auth/logout"):
+        assert rules.towards_fab({"path": root + path, "root_path": root}) == {"path": root + path, "root_path": root}
 
 
 def test_an_explicit_token_wins_over_the_cookie() -> None:

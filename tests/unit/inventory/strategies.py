@@ -64,6 +64,8 @@ values = st.dictionaries(
         _scalars, lambda below: st.lists(below, max_size=3) | st.dictionaries(_keys, below, max_size=3), max_leaves=6
     ),
 )
+# A group with an instance's name would be refused.
+_groups = texts.filter(lambda group: bool(group) and not re.match(NAME_PATTERN, group))
 entries: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"owner": texts.filter(bool)},
     optional={
@@ -71,7 +73,7 @@ entries: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "airflow": st.sampled_from(["3.3.2", "3.2.2"]),
         "dags": st.just({"source": "git", "repository": "https://git.example.com/x.git"}),
         "access": st.fixed_dictionaries(
-            {"groups": st.dictionaries(st.sampled_from(["admin", "op"]), st.lists(texts.filter(bool)))}
+            {"groups": st.dictionaries(st.sampled_from(["admin", "op"]), st.lists(_groups))}
         ),
         "quota": st.fixed_dictionaries({}, optional={"pods": st.integers(5, 100), "cpu": st.just("500m")}),
         "values": values,

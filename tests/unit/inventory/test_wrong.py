@@ -113,6 +113,11 @@ FORM = {
         "teams.a.access.groups.viewr: `viewr` is not possible",
         "did you mean `viewer`?",
     ),
+    "a group with a team's name": (
+        team("access:", "  groups:", "    viewer: [people, a]«"),
+        "`a` is the group that `a` gets for itself",
+        "write `/a` for everybody in it, or one of its roles: `/a/user`",
+    ),
     "misspelt executor": (
         team("executor: KubernetesExectuor«"),
         "teams.a.executor: `KubernetesExectuor` is not possible",

@@ -2,7 +2,8 @@
 
 Airflow itself answers strangers with its version, its API's description, its pages' shell and their scripts. This
 middleware sits around the whole server: the pages, the public API, FAB's pages and the workers' API. It decides only
-*whether* somebody is signed in, with Airflow's own check of the token; what they may do stays Airflow's business.
+*whether* somebody is signed in, with Airflow's own check of the token; what they may do stays Airflow's business. And it
+leads those who leave to the page of FAB's that ends their session.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ class Gate:
         self.app = app
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan" or await _may_pass(scope):
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
+        elif await _may_pass(scope):
+            await self.app(rules.towards_fab(scope), receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 4401})
         else:

@@ -7,8 +7,10 @@ from typing import Any
 
 HEALTH = "/api/v2/monitor/health"
 # The way to sign in: Airflow's redirect, FAB's login and callback, its index (which turns FAB's session into
-# Airflow's token), and the style sheets of the login page.
-SIGN_ON = ("/api/v2/auth/login", "/api/v2/auth/logout", "/auth", "/auth/login", "/auth/logout")
+# Airflow's token), the style sheets of the login page, and where programs change their client's secret for a token.
+LOGOUT = "/auth/logout"
+TOKEN = ("/auth/token", "/auth/token/cli")
+SIGN_ON = ("/api/v2/auth/login", "/api/v2/auth/logout", "/auth", "/auth/login", LOGOUT, *TOKEN)
 SIGN_ON_BELOW = ("/auth/login/", "/auth/oauth-authorized/", "/auth/static/")
 # The workers' API asks for a token of its own everywhere but here.
 WORKERS = "/execution/"
@@ -19,6 +21,14 @@ def inner_path(scope: dict[str, Any]) -> str:
     """The request's path below the server's base path (``[api] base_url``)."""
     path, root = str(scope["path"]), str(scope.get("root_path", "")).rstrip("/")
     return path[len(root) :] if root and (path == root or path.startswith(f"{root}/")) else path
+
+
+def towards_fab(scope: dict[str, Any]) -> dict[str, Any]:
+    """The request as FAB is to see it: Airflow leaves by an address where FAB only forgets the cookies, and one slash
+    further is its page that ends the session."""
+    if inner_path(scope) != LOGOUT:
+        return scope
+    return {**scope, "path": f"{scope['path']}/"}
 
 
 def is_open(path: str) -> bool:

@@ -17,6 +17,7 @@ variables {
   client_id             = "airflow-marketing"
   display_name          = "Airflow of marketing"
   base_url              = "https://marketing.example.com"
+  group                 = "marketing"
   client_secret         = "a secret of some length"
   client_secret_version = 1
 }
@@ -34,6 +35,7 @@ run "makes_a_confidential_client_with_one_way_to_sign_in" {
       keycloak_openid_client.this.implicit_flow_enabled,
       keycloak_openid_client.this.direct_access_grants_enabled,
       keycloak_openid_client.this.service_accounts_enabled,
+      keycloak_openid_client.this.use_refresh_tokens,
       keycloak_openid_client.this.full_scope_allowed,
     ])
     error_message = "The client can do more than the standard flow, or its tokens carry other clients' roles."
@@ -88,6 +90,23 @@ run "keeps_a_path_in_the_redirect" {
   assert {
     condition     = keycloak_openid_client.this.valid_redirect_uris == toset(["https://example.com/marketing/auth/oauth-authorized/keycloak"])
     error_message = "The path of the instance is missing."
+  }
+}
+
+run "makes_a_group_per_role_below_the_instances_own" {
+  assert {
+    condition     = keycloak_group.instance.name == "marketing" && toset(keys(keycloak_group.role)) == toset(["admin", "op", "user", "viewer"])
+    error_message = "The instance does not have the groups /marketing/<role>."
+  }
+
+  assert {
+    condition = alltrue([
+      for role, group in keycloak_group.role :
+      group.name == role && group.parent_id == keycloak_group.instance.id &&
+      keycloak_group_roles.role[role].group_id == group.id &&
+      keycloak_group_roles.role[role].role_ids == toset([keycloak_role.this[role].id])
+    ])
+    error_message = "A group does not have exactly the role that it is named after."
   }
 }
 
@@ -146,6 +165,12 @@ run "refuses_a_base_url_with_a_wildcard" {
   command = plan
   variables { base_url = "https://*.example.com" }
   expect_failures = [var.base_url]
+}
+
+run "refuses_a_group_of_the_instances_that_is_nested" {
+  command = plan
+  variables { group = "marketing/admin" }
+  expect_failures = [var.group]
 }
 
 run "refuses_an_unknown_role_of_groups" {
