@@ -16,6 +16,7 @@ from typing import Any, Literal
 from fleet import keys, lease, paths, record
 from fleet.desired import Desired, DesiredInstance, naming
 from fleet.diff import PLATFORM
+from fleet.drivers import trust
 from fleet.drivers.kubernetes import core, group
 from fleet.drivers.world import World
 from fleet.errors import FleetError
@@ -169,7 +170,19 @@ class _Work:
 
     async def _make_secrets(self, inputs: dict[str, Any]) -> str:
         await keys.spread(self.world.cluster, self.name, inputs, self._keys)
+        if authority := await self.world.authority():
+            await self._spread_trust(authority)
         return ""
+
+    async def _spread_trust(self, authority: str) -> None:
+        namespace, name = self._desired.namespace, naming.CA_CONFIG_MAP
+        manifest = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": name, "namespace": namespace, "labels": {naming.INSTANCE_LABEL: self.name}},
+            "data": {naming.CA_KEY: trust.bundle(authority)},
+        }
+        await self.world.cluster.apply(core("configmaps", namespace, name), manifest)
 
     async def _make_migration(self, inputs: dict[str, Any]) -> str:
         job = dict(self._desired.migration_job)

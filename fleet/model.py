@@ -163,6 +163,40 @@ class TerraformBackend(_Value):
         return self
 
 
+class Gateway(_Value):
+    """A Gateway of the Gateway API."""
+
+    namespace: ObjectName
+    """Its namespace."""
+    name: ObjectName
+    """Its name."""
+
+
+class Front(_Value):
+    """What leads to the instances from outside of the cluster: a controller that is there already."""
+
+    kind: Literal["ingress", "gateway"] = "ingress"
+    """`ingress`: each instance gets an Ingress. `gateway`: it gets an HTTPRoute of the Gateway API."""
+    class_name: ObjectName | None = Field(default=None, alias="class")
+    """The Ingresses' class; none means the cluster's default."""
+    gateway: Gateway | None = None
+    """The Gateway that the HTTPRoutes are for; it ends TLS, and takes routes from the instances' namespaces."""
+    tls_secret: ObjectName | None = None
+    """Name of the Secret with the certificate, in each instance's namespace; none means the controller's own certificate."""
+    annotations: dict[LabelKey, str] = Field(default_factory=dict)
+    """Annotations of every Ingress or HTTPRoute, for the controller or for cert-manager."""
+
+    @model_validator(mode="after")
+    def _gateway_goes_with_gateway(self) -> Front:
+        if (self.kind == "gateway") != (self.gateway is not None):
+            raise ValueError("`gateway` goes with `kind: gateway`, and only with it")
+        if self.kind == "gateway" and (self.class_name or self.tls_secret):
+            raise ValueError(
+                "`class` and `tls_secret` go with `kind: ingress`: a Gateway has a class and certificates itself"
+            )
+        return self
+
+
 def _not_googles(value: str) -> str:
     if value.startswith(("goog", "cloudsql", "pg_")):
         raise ValueError("Google and PostgreSQL keep names that begin with `goog`, `cloudsql` or `pg_` for themselves")
@@ -238,6 +272,11 @@ class Platform(_Value):
     urls: Literal["host", "path", "service"] = "host"
     """`host`: `https://<instance>.<domain>/`. `path`: `https://<domain>/<instance>/` (a path is no wall between teams: one
     browser origin). `service`: no front; each Airflow answers at its Kubernetes Service only, over plain HTTP."""
+    front: Front = Front()
+    """What leads to the instances from outside of the cluster; not used with `urls: service`."""
+    private_ca: bool = False
+    """Whether a certificate authority of your own signed the certificates of front and Keycloak. It is then in the Secret
+    `fleet-platform`, key `ca.crt`; `fleet`, Terraform and each instance's API server trust it beside the public ones."""
     cloud: Literal["none", "gcp"] = "none"
     """`none`: the server and Keycloak are already there. `gcp`: the server and a bucket for logs are made on Google Cloud, and
     a service account per instance."""

@@ -10,7 +10,7 @@ dags="$PWD/images/airflow/demo/dags"
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 run() { printf '\033[36m$ %s\033[0m\n' "$*"; "$@"; }
 
-say "1. A platform on this machine: Kubernetes, PostgreSQL, Keycloak"
+say "1. A platform on this machine: Kubernetes, PostgreSQL, Keycloak, a front"
 run fleet sandbox up
 eval "$(fleet sandbox env)"
 mkdir -p .demo
@@ -71,7 +71,7 @@ cat <<END
 To look around in this shell:
   eval "\$(fleet sandbox env)"; export FLEET_INVENTORY=$FLEET_INVENTORY
   fleet status marketing            fleet logs finance --component scheduler
-  kubectl --namespace airflow-marketing port-forward service/airflow-api-server 8080    # then http://localhost:8080
+  fleet open marketing              # https://marketing.fleet.localhost/; its certificate authority: \$FLEET_SANDBOX_CA
 To take it down:
   fleet sandbox down                # keeps the data; with --purge nothing stays
 (fleet is .venv/bin/fleet)

@@ -1,4 +1,4 @@
-"""`fleet validate`, `fleet schema`, `fleet status` and `fleet logs`: they look and change nothing."""
+"""`fleet validate`, `schema`, `status`, `logs`, `open` and `history`: they look and change nothing."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     app.command("schema")(schema)
     app.command("status")(status)
     app.command("logs")(logs)
+    app.command("open")(open_page)
     app.command("history")(history)
 
 
@@ -95,6 +96,32 @@ def logs(
 
     if not common.run(work()) and not follow:
         raise FleetError(f"no pod of {name} has said anything", hint=f"`fleet status {name}` shows its pods")
+
+
+def open_page(
+    name: Annotated[str, typer.Argument(help="Instance.")],
+    inventory: common.InventoryPath = common.DEFAULT_INVENTORY,
+) -> None:
+    """Open an instance's page in the browser, and print its URL."""
+    import webbrowser
+
+    from fleet.desired import naming
+
+    wanted = common.load(inventory).inventory
+    common.known([name], {**wanted.instances, **wanted.teams})
+    url = naming.url(wanted.platform, name)
+    if wanted.platform.urls == "service":
+        forward = (
+            f"kubectl --namespace {naming.namespace(name)} port-forward service/{naming.API_SERVER} {naming.API_PORT}"
+        )
+        raise FleetError(
+            f"no browser reaches {url}: with `urls: service` there is no front",
+            hint=forward,
+            exit_code=ExitCode.REFUSED,
+        )
+    typer.echo(f"{url}/")
+    if not webbrowser.open(f"{url}/"):
+        common.say("no browser was found here; open the page yourself")
 
 
 def history(

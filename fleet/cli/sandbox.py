@@ -14,7 +14,9 @@ from fleet.errors import ExitCode, FleetError
 if TYPE_CHECKING:
     from fleet.sandbox.state import PartStatus
 
-app = typer.Typer(help="A whole platform on this machine: Kubernetes, PostgreSQL, Keycloak.", no_args_is_help=True)
+app = typer.Typer(
+    help="A whole platform on this machine: Kubernetes, PostgreSQL, Keycloak, a front.", no_args_is_help=True
+)
 
 
 @app.command()

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from fleet.desired import gcp, naming, official, secrets
+from fleet.desired import front, gcp, naming, official, secrets
 from fleet.desired.resolve import Resolved
 from fleet.model import GitDags, OfficialChart, Platform, Resources
 
@@ -41,6 +41,7 @@ def values(platform: Platform, instance: Resolved) -> dict[str, Any]:
         "jwtSecretName": secrets.JWT,
         "enableBuiltInSecretEnvVars": {"AIRFLOW_CONN_AIRFLOW_DB": False},  # no DAG gets Airflow's own database
         **_components(platform, instance),
+        **front.ingress(platform, instance.name),
         **_git_sync(instance),
         "rbac": {"create": False},
         **{part: {"enabled": False} for part in _ABSENT},
@@ -84,11 +85,13 @@ def _components(platform: Platform, instance: Resolved) -> dict[str, Any]:
     size = instance.size
     sign_on = [from_secret("AIRFLOW_SSO_CLIENT_SECRET", secrets.SIGN_ON, "client-secret")]
     behind_front = [{"name": "FORWARDED_ALLOW_IPS", "value": "*"}] if platform.urls != "service" else []
+    trust = front.trust(platform)
     groomer = {"logGroomerSidecar": {"enabled": False}}  # logs go to standard output and to the remote log store
     return {
         "apiServer": _component(instance, size.api_server)
         | {"apiServerConfig": webserver_config(platform, instance)}
-        | {"env": [_ASYNC_CONNECTION, *sign_on, *behind_front]},
+        | {key: value for key, value in trust.items() if key != "env"}
+        | {"env": [_ASYNC_CONNECTION, *sign_on, *behind_front, *trust.get("env", [])]},
         "scheduler": _component(instance, size.scheduler) | groomer,
         "dagProcessor": _component(instance, size.dag_processor) | groomer,
         "triggerer": _component(instance, size.triggerer) | groomer | {"persistence": {"enabled": False}},

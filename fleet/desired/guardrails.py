@@ -7,7 +7,7 @@ import ipaddress
 from typing import Any
 from urllib.parse import urlsplit
 
-from fleet.desired import gcp, naming
+from fleet.desired import front, gcp, naming
 from fleet.desired.resolve import Resolved
 from fleet.model import GitDags, Platform
 
@@ -60,7 +60,7 @@ def _network(platform: Platform, instance: Resolved) -> dict[str, Any]:
         "database": {"port": platform.database.port, "cidrs": _cidrs(platform.database.host)},
         "signOn": {"port": sign_on.port or _DEFAULT_PORTS[sign_on.scheme], "cidrs": _cidrs(sign_on.hostname or "")},
         "git": _git(instance),
-        "front": {"peers": _FRONT},
+        "front": {"peers": _FRONT, **({"route": route} if (route := front.route(platform, instance.name)) else {})},
         "extraEgress": gcp.egress(platform) + [{"cidrs": each.cidrs, "ports": each.ports} for each in instance.egress],
     }
 

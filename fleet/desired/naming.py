@@ -10,6 +10,8 @@ INSTANCE_LABEL = "fleet/instance"
 AIRFLOW_RELEASE = "airflow"
 API_SERVER = "airflow-api-server"
 API_PORT = 8080
+CA_CONFIG_MAP = "fleet-ca"
+CA_KEY = "ca.crt"  # in the platform's Secret and in that ConfigMap
 
 
 def namespace(instance: str) -> str:

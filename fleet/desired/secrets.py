@@ -27,6 +27,7 @@ def inputs(platform: Platform, instance: Resolved) -> dict[str, Any]:
     return {
         "database": {**platform.database.model_dump(include={"host", "port", "sslmode"}), "name": name, "role": name},
         "client_id": naming.client_id(instance.name),
+        **({"private_ca": True} if platform.private_ca else {}),
     }
 
 

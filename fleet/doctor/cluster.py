@@ -34,6 +34,8 @@ RIGHTS: tuple[tuple[str, str, str], ...] = (
     ("apps", "statefulsets", "list create patch delete"),
     ("batch", "jobs", "list create delete"),
     ("coordination.k8s.io", "leases", "get list create update delete"),
+    ("networking.k8s.io", "ingressclasses", "list"),
+    ("networking.k8s.io", "ingresses", "create patch delete"),
     ("networking.k8s.io", "networkpolicies", "create patch delete"),
     ("policy", "poddisruptionbudgets", "create patch delete"),
     ("rbac.authorization.k8s.io", "roles", "create patch delete escalate"),

@@ -6,9 +6,10 @@ from __future__ import annotations
 import asyncio
 
 from fleet.desired import naming
+from fleet.doctor import front
 from fleet.doctor.cluster import system_namespace
 from fleet.doctor.finding import Finding, guarded
-from fleet.drivers import keycloak, postgres
+from fleet.drivers import postgres
 from fleet.drivers.world import World
 from fleet.errors import FleetError
 from fleet.model import Platform
@@ -26,7 +27,8 @@ async def examine(platform: Platform, world: World) -> list[Finding]:
     there = Finding("platform", "credentials", "ok", f"the Secret {naming.PLATFORM_SECRET} has all keys")
     servers = await asyncio.gather(
         guarded("platform", "postgresql", lambda: _database(world)),
-        guarded("platform", "keycloak", lambda: _sign_on(platform, user, password)),
+        guarded("platform", "keycloak", lambda: _sign_on(platform, world, user, password)),
+        guarded("platform", "front", lambda: front.examine(platform, world.cluster)),
     )
     return [*namespace, there, *(finding for findings in servers for finding in findings)]
 
@@ -45,8 +47,8 @@ async def _database(world: World) -> list[Finding]:
     return [*findings, Finding("platform", "connections", "ok", what)]
 
 
-async def _sign_on(platform: Platform, user: str, password: str) -> list[Finding]:
-    server = keycloak.Keycloak(platform.sso.url)
+async def _sign_on(platform: Platform, world: World, user: str, password: str) -> list[Finding]:
+    server = await world.keycloak()
     await server.sign_in(user, password)
     findings = [Finding("platform", "keycloak", "ok", f"{platform.sso.url}, its administrator signs in")]
     if await server.has_realm(platform.sso.realm):

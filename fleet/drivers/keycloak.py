@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
 
+from fleet.drivers import trust
 from fleet.errors import FleetError
 
 _SECONDS = 10.0
@@ -15,9 +17,10 @@ _SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Keycloak:
-    """A server, by its base URL."""
+    """A server, by its base URL; ``authority`` is the certificate (PEM) of a private authority that signed its own."""
 
     url: str
+    authority: str | None = None
 
     async def sign_in(self, user: str, password: str) -> None:
         """Sign in as an administrator, as Terraform's provider does, and forget the token.
@@ -42,7 +45,8 @@ class Keycloak:
         request = urllib.request.Request(self.url.rstrip("/") + path, form.encode() if form else None)  # noqa: S310
 
         def once() -> int:
-            with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310 (the inventory takes http(s) only)
+            trusted = trust.context(self.authority)
+            with urllib.request.urlopen(request, timeout=_SECONDS, context=trusted) as answer:  # noqa: S310 (http(s) only)
                 return int(answer.status)
 
         try:
@@ -51,7 +55,13 @@ class Keycloak:
             return error.code
         except OSError as error:
             raise FleetError(
-                f"Keycloak does not answer ({type(error).__name__})",
-                where=self.url,
-                hint="start it, or correct `sso.url`",
+                f"Keycloak does not answer ({_reason(error)})", where=self.url, hint="start it, or correct `sso.url`"
             ) from error
+
+
+def _reason(error: OSError) -> str:
+    """What went wrong: urllib wraps the fault of the connection or of TLS in one of its own."""
+    inner = getattr(error, "reason", error)
+    if isinstance(inner, ssl.SSLCertVerificationError):
+        return f"its certificate is not to be trusted: {inner.verify_message}"
+    return type(inner).__name__

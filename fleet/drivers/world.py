@@ -13,6 +13,7 @@ from fleet.model import Platform
 if TYPE_CHECKING:
     from fleet.drivers.cloudsql import CloudSql
     from fleet.drivers.helm import Helm
+    from fleet.drivers.keycloak import Keycloak
     from fleet.drivers.kubernetes import Cluster
     from fleet.drivers.postgres import Login
     from fleet.drivers.storage import Storage
@@ -80,6 +81,18 @@ class World:
         secret = await self._platform_credentials()
         return self.login(secret["database-admin-username"], secret["database-admin-password"])
 
+    async def authority(self) -> str | None:
+        """The certificate of the private authority that signed for front and Keycloak; None where the public ones did."""
+        if not self._platform.private_ca:
+            return None
+        return (await self._platform_credentials())[naming.CA_KEY]
+
+    async def keycloak(self) -> Keycloak:
+        """The Keycloak server."""
+        from fleet.drivers.keycloak import Keycloak
+
+        return Keycloak(self._platform.sso.url, await self.authority())
+
     async def sso_admin(self) -> tuple[str, str]:
         """Keycloak's administrator: user name and password."""
         secret = await self._platform_credentials()
@@ -110,6 +123,10 @@ class World:
         }
         if self._platform.terraform.backend == "pg":
             environment["PG_CONN_STR"] = secret["terraform-backend-conn-str"]
+        if authority := await self.authority():
+            from fleet.drivers import trust
+
+            environment["SSL_CERT_FILE"] = str(trust.file(authority))
         if self._platform.cloud == "gcp":  # the server's administrator is made by the stack `platform`
             environment["TF_VAR_database_admin_password"] = secret["database-admin-password"]
         return environment
@@ -123,6 +140,8 @@ class World:
             needed = {"database-admin-username", "database-admin-password", "sso-admin-username", "sso-admin-password"}
             if self._platform.terraform.backend == "pg":
                 needed.add("terraform-backend-conn-str")
+            if self._platform.private_ca:
+                needed.add(naming.CA_KEY)
             if missing := sorted(needed - found.keys()):
                 raise FleetError(
                     f"the Secret {naming.PLATFORM_SECRET} has no {', '.join(missing)}",

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from fleet.sandbox import config, postgres
+from fleet.sandbox import config, gateway, postgres
 from fleet.sandbox.credentials import DATABASE_ADMIN, SSO_ADMIN
-from fleet.sandbox.layout import PLATFORM_NAMESPACE, PLATFORM_SECRET, Layout
+from fleet.sandbox.layout import FRONT_CLASS, PLATFORM_NAMESPACE, PLATFORM_SECRET, Layout
 from fleet.sandbox.shell import attempt, run
 from fleet.sandbox.site import Site
 
 
 def apply_platform(site: Site) -> None:
-    """Rights of the host's CoreDNS, and the Secret by which fleet gets at the admin accounts."""
+    """Rights of the host's CoreDNS, the Secret by which fleet gets at the admin accounts, and what the front is there."""
     text = config.render(
         "cluster.yaml",
         namespace=PLATFORM_NAMESPACE,
@@ -24,7 +24,28 @@ def apply_platform(site: Site) -> None:
             "sso-admin-username": SSO_ADMIN,
             "sso-admin-password": site.password("keycloak-admin"),
             "terraform-backend-conn-str": postgres.url(site, "terraform"),
+            "ca.crt": site.layout.front_ca.read_text(),
         },
+    )
+    _apply(site.layout, text)
+    if site.layout.mode.real_node:
+        _apply_front(site)
+
+
+def _apply_front(site: Site) -> None:
+    version, mark = site.versions.gateway_api, "gateway.networking.k8s.io/bundle-version"
+    query = "jsonpath={.metadata.annotations." + mark.replace(".", "\\.") + "}"
+    httproutes = "httproutes.gateway.networking.k8s.io"
+    if _kubectl(site.layout, "get", "crd", httproutes, "--ignore-not-found", f"--output={query}") != version:
+        _apply(site.layout, "", str(gateway.definitions(version)))
+        _kubectl(site.layout, "wait", "--for=condition=Established", f"crd/{httproutes}")
+    front = site.credentials.front
+    text = config.render(
+        "front-cluster.yaml",
+        namespace=PLATFORM_NAMESPACE,
+        class_name=FRONT_CLASS,
+        certificate=front.certificate.read_text(),
+        key=front.key.read_text(),
     )
     _apply(site.layout, text)
 
@@ -58,10 +79,10 @@ def _names(layout: Layout, *query: str) -> list[str]:
     return [item["metadata"]["name"] for item in items]
 
 
-def _apply(layout: Layout, text: str) -> None:
+def _apply(layout: Layout, text: str, source: str = "-") -> None:
     # Server-side: the client-side way would copy the Secret into an annotation.
     _kubectl(
-        layout, "apply", "--server-side", "--force-conflicts", "--field-manager=fleet-sandbox", "-f", "-", stdin=text
+        layout, "apply", "--server-side", "--force-conflicts", "--field-manager=fleet-sandbox", "-f", source, stdin=text
     )
 
 

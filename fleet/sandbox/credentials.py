@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fleet.sandbox import config, pki
-from fleet.sandbox.layout import CONTEXT, KUBERNETES_SERVICE, REAL_NODE, Layout
+from fleet.sandbox.layout import CONTEXT, DOMAIN, KUBERNETES_SERVICE, REAL_NODE, Layout
 from fleet.sandbox.pki import Authority, Leaf, Pair
 
 DATABASE_ADMIN = "fleet_admin"
@@ -28,6 +28,7 @@ _CLIENTS = (
     Leaf("kube-scheduler", "system:kube-scheduler"),
     Leaf("kube-proxy", "system:kube-proxy"),
     Leaf("coredns", "system:coredns"),
+    Leaf("traefik", "fleet-sandbox-front"),
     # kwok plays the kubelet of every simulated node, which no built-in role allows one user to do.
     Leaf("kwok", "fleet-sandbox-kwok", ("system:masters",)),
     Leaf("kubelet", f"system:node:{REAL_NODE}", ("system:nodes",)),
@@ -46,6 +47,7 @@ class Credentials:
     api: Pair
     api_to_kubelet: Pair
     kubelet: Pair
+    front: Pair
     service_accounts: Pair
     kubeconfigs: dict[str, Path]
 
@@ -54,6 +56,8 @@ def issue(layout: Layout) -> Credentials:
     """Make what is missing or about to expire, and write the kubeconfigs."""
     hosts = tuple(dict.fromkeys((layout.address, "127.0.0.1")))
     cluster, etcd = Authority(layout.pki, "ca"), Authority(layout.pki, "etcd-ca")
+    # An authority of its own: to trust it in a browser must not mean to trust whoever signs for the cluster.
+    front = Authority(layout.pki, layout.front_ca.stem, only=DOMAIN)
     return Credentials(
         ca=cluster.pair.certificate,
         ca_key=cluster.pair.key,
@@ -63,6 +67,7 @@ def issue(layout: Layout) -> Credentials:
         api=cluster.issue(Leaf("api", "kube-apiserver", hosts=(*_API_NAMES, *hosts, KUBERNETES_SERVICE))),
         api_to_kubelet=cluster.issue(Leaf("api-to-kubelet", "kube-apiserver")),
         kubelet=cluster.issue(Leaf("kubelet-server", REAL_NODE, hosts=(REAL_NODE, *hosts))),
+        front=front.issue(Leaf("front", DOMAIN, hosts=(DOMAIN, f"*.{DOMAIN}"))),
         service_accounts=pki.signing_key(layout.pki, "service-accounts"),
         kubeconfigs={leaf.name: _kubeconfig(layout, cluster, leaf) for leaf in _CLIENTS},
     )

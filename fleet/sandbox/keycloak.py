@@ -52,13 +52,16 @@ def part(site: Site) -> Part:
             f"--http-host={address}",
             f"--http-port={KEYCLOAK_PORT}",
             f"--hostname={layout.keycloak_url}",
+            # The front is the only one who may say under which name and scheme somebody came.
+            "--proxy-headers=xforwarded",
+            f"--proxy-trusted-addresses={address}",
             "--shutdown-delay=0s",
             "--shutdown-timeout=2s",
             "--log-level=warn,org.keycloak.events:info,io.quarkus:info",
         ),
         environment=tuple(environment.items()),
         needs=("postgresql", "keycloak build"),
-        ready=probes.http(f"{layout.keycloak_url}/health/ready"),
+        ready=probes.http(f"{layout.keycloak_behind}/health/ready"),
         timeout=240,
         stop_timeout=20,
     )

@@ -17,6 +17,10 @@ SERVICE_NETWORK = "10.96.0.0/16"
 KUBERNETES_SERVICE = "10.96.0.1"
 CONTEXT = "fleet-sandbox"
 REAL_NODE = "fleet-node"
+# Browsers take every name below `localhost` for this machine (RFC 6761); pods and this machine's programs are told.
+DOMAIN = "fleet.localhost"
+SSO_HOST = f"sso.{DOMAIN}"
+FRONT_CLASS = "traefik"
 PLATFORM_NAMESPACE = "fleet-system"
 PLATFORM_SECRET = "fleet-platform"  # noqa: S105 - the name of a Secret, not a secret
 
@@ -129,7 +133,18 @@ class Layout:
 
     @property
     def keycloak_url(self) -> str:
+        """Keycloak as everybody else calls it: through the front, where there is one."""
+        return f"https://{SSO_HOST}" if self.mode.real_node else self.keycloak_behind
+
+    @property
+    def keycloak_behind(self) -> str:
+        """Keycloak itself."""
         return f"http://{self.address}:{KEYCLOAK_PORT}"
+
+    @property
+    def front_ca(self) -> Path:
+        """The authority that signs the front's certificate; it can sign for nothing but the sandbox's own names."""
+        return self.pki / "front-ca.crt"
 
     @property
     def api_url(self) -> str:
@@ -146,6 +161,8 @@ class Layout:
             "FLEET_SANDBOX_GIT": f"git://{self.address}:{GIT_PORT}",
             "FLEET_SANDBOX_GIT_ROOT": str(self.git),
         }
+        if self.mode.real_node:
+            values["FLEET_SANDBOX_CA"] = str(self.front_ca)
         if self.terraformrc.is_file():
             values["TF_CLI_CONFIG_FILE"] = str(self.terraformrc)
         return values

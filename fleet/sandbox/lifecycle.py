@@ -71,7 +71,7 @@ def _stop_task(name: str, parts: dict[str, Part], supervisor: Supervisor) -> Tas
 
 
 def _take_node_down(current: Layout, supervisor: Supervisor, parts: dict[str, Part], progress: Progress) -> None:
-    for name in ("kubelet", "kube-proxy", "coredns"):
+    for name in ("traefik", "kubelet", "kube-proxy", "coredns"):
         supervisor.stop(name, parts[name])
     if containers.state_folder(current).is_dir() and not packages.missing():
         # Only containerd itself knows what belongs to it, so it must run to the last.

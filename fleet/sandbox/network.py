@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fleet.sandbox import hosts
 from fleet.sandbox.layout import BRIDGE, BRIDGE_ADDRESS, POD_NETWORK, Layout
 from fleet.sandbox.shell import attempt, run
 
@@ -23,11 +24,13 @@ _RULES = (
 def up(layout: Layout) -> str:
     """Make what is missing of bridge, address, forwarding and rules; says whether anything was."""
     made = [_bridge(), _forwarding(layout), *(_rule(*rule) for rule in _RULES)]
+    hosts.up()
     return "made" if any(made) else "already there"
 
 
 def down(layout: Layout) -> None:
-    """Remove the rules, the bridge with whatever hangs on it, and set forwarding back."""
+    """Remove the rules, the bridge with whatever hangs on it, and set names and forwarding back."""
+    hosts.down()
     for table, chain, rule in _RULES:
         while attempt("iptables", "-w", "-t", table, "-D", chain, *rule).returncode == 0:
             pass

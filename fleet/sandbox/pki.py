@@ -38,10 +38,13 @@ class Leaf:
 
 
 class Authority:
-    """A certificate authority kept in ``folder`` as ``<name>.crt`` and ``<name>.key``."""
+    """A certificate authority kept in ``folder`` as ``<name>.crt`` and ``<name>.key``.
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self._folder = folder
+    With ``only`` a domain, whoever trusts it trusts it for that domain and the names below it, and for nothing else.
+    """
+
+    def __init__(self, folder: Path, name: str, only: str | None = None) -> None:
+        self._folder, self._only = folder, only
         self.pair = _pair(folder, name)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not (self.pair.certificate.is_file() and self.pair.key.is_file()):
@@ -77,13 +80,15 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"fleet-sandbox-{name}")])
         usage = x509.KeyUsage(True, False, True, False, False, True, True, False, False)
-        certificate = (
+        builder = (
             _builder(subject, key.public_key(), subject, _CA_LIFE)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(usage, critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .sign(key, hashes.SHA256())
         )
+        if self._only:
+            builder = builder.add_extension(x509.NameConstraints([x509.DNSName(self._only)], None), critical=True)
+        certificate = builder.sign(key, hashes.SHA256())
         _write_key(self.pair.key, key)
         _write(self.pair.certificate, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
 

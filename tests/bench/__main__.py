@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from fleet.report import render
-from tests.bench import measure
+from tests.bench import measure, signed_in
 from tests.bench.measure import Row
 
 
@@ -17,6 +17,7 @@ def rows() -> Iterator[Row]:
     yield from measure.help_text()
     yield from measure.thousand_teams()
     yield from measure.two_hundred_instances()
+    yield from signed_in.rows()
 
 
 def shown(row: Row) -> dict[str, str]:

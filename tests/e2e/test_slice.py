@@ -39,7 +39,7 @@ def test_status_shows_both_healthy(demo: Demo) -> None:
     for name, row in status.items():
         assert row["state"] == "healthy"
         assert row["version"] == "3.3.2"
-        assert row["url"] == f"http://airflow-api-server.airflow-{name}.svc.cluster.local:8080"
+        assert row["url"] == f"https://{name}.fleet.localhost"
         assert row["database"] == name
         assert row["age"] != "-"
 
@@ -128,7 +128,7 @@ def test_the_connection_limit_is_set(demo: Demo, team: str) -> None:
 
 def _secrets(demo: Demo) -> dict[str, str]:
     """Every secret value there is, by what it is."""
-    found = {f"fleet-platform {key}": value for key, value in demo.sandbox.platform.items() if "username" not in key}
+    found = {f"fleet-platform {key}": value for key, value in demo.sandbox.platform_secrets.items()}
     for team in TEAMS:
         keys = demo.sandbox.secret("fleet-system", f"keys-{team}")
         assert len(keys) == 5
@@ -304,7 +304,7 @@ def test_a_third_team_touches_only_its_own_things(demo: Demo) -> None:
     added = demo.fleet(
         "add-team", "analytics", "--owner", "analytics@example.com", "--executor", "LocalExecutor", "--yes"
     )
-    assert added.stdout.splitlines()[-1] == "http://airflow-api-server.airflow-analytics.svc.cluster.local:8080"
+    assert added.stdout.splitlines()[-1] == "https://analytics.fleet.localhost"
     assert _status(demo)["analytics"]["state"] == "healthy"
     assert {namespace: _fingerprints(demo, namespace) for namespace in namespaces} == before
 

@@ -66,7 +66,7 @@ def _read(folder: Path, found: list[Step], environment: dict[str, str]) -> str:
     script = folder / "tutorial.sh"
     script.write_text("\n".join(_script(found)), encoding="utf-8")
     terminal, theirs = pty.openpty()
-    environment = {**environment, "TERM": "dumb", "COLUMNS": "250"}
+    environment = {**environment, "TERM": "dumb", "COLUMNS": "250", "BROWSER": "true"}
     shell = subprocess.Popen(["bash", script], cwd=folder, env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
     said, answered = "", 0

@@ -19,6 +19,15 @@ GIT = {"dags": {"gitSync": {"enabled": True, "repo": "https://git.example.org/da
 EVERYTHING: dict[str, Any] = {
     "config": {"api": {"base_url": "https://airflow.example.org/marketing/"}},
     "apiServer": {"replicas": 2, "apiServerConfig": "AUTH_TYPE = 4\n"},
+    "ingress": {
+        "apiServer": {
+            "enabled": True,
+            "annotations": {"a": "b"},
+            "hosts": [{"name": "airflow.example.org", "tls": {"enabled": True, "secretName": "tls"}}],
+            "path": "/marketing",
+            "pathType": "Prefix",
+        }
+    },
     "airflowLocalSettings": "x = 1\n",
     "env": [{"name": "A", "value": "1"}],
     "secret": [{"envName": "B", "secretName": "b", "secretKey": "b"}],

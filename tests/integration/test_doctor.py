@@ -36,10 +36,21 @@ def empty(sandbox: Sandbox) -> Iterator[ApiServer]:
 def test_a_sandbox_that_is_up_fails_nothing_and_shows_no_secret(sandbox: Sandbox) -> None:
     code, found, printed = examine(sandbox.environment)
     assert code == 0, printed
-    for check in ("helm", "terraform", "rights", "pod security", "credentials", "postgresql", "keycloak", "inventory"):
+    fine = (
+        "helm",
+        "terraform",
+        "rights",
+        "pod security",
+        "credentials",
+        "postgresql",
+        "keycloak",
+        "front",
+        "inventory",
+    )
+    for check in fine:
         assert found[check]["verdict"] == "ok", found[check]
     assert found["network policies"]["verdict"] == "warn"
-    assert not any(value in printed for key, value in sandbox.platform.items() if "username" not in key)
+    assert not any(value in printed for value in sandbox.platform_secrets.values())
 
 
 def test_an_empty_cluster_lacks_what_it_lacks(empty: ApiServer) -> None:

@@ -7,8 +7,6 @@ import os
 import signal
 import subprocess
 import time
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ import pytest
 from fleet import sandbox as api
 from fleet.sandbox import layout
 from fleet.sandbox.process import Register, start_time
+from tests.support.keycloak import post_form
 from tests.support.sandbox import FLEET, Sandbox
 
 NAMESPACE = "sandbox-test"
@@ -142,6 +141,8 @@ def test_a_restricted_pod_reaches_names_services_and_the_database(sandbox: Sandb
             "kubernetes.default/443",
             "10.244.0.1/5432",
             "10.244.0.1/8180",
+            "sso.fleet.localhost/443",
+            "any-team.fleet.localhost/443",
         )
     )
     apply(sandbox, server, service)
@@ -189,9 +190,7 @@ def test_keycloaks_administrator_signs_in(sandbox: Sandbox) -> None:
         "username": secret["sso-admin-username"],
         "password": secret["sso-admin-password"],
     }
-    url = f"{sandbox.environment['KEYCLOAK_URL']}/realms/master/protocol/openid-connect/token"
-    with urllib.request.urlopen(url, urllib.parse.urlencode(form).encode(), timeout=20) as answer:
-        assert json.load(answer)["access_token"]
+    assert post_form(f"{sandbox.environment['KEYCLOAK_URL']}/realms/master/protocol/openid-connect/token", form)
 
 
 def test_a_bare_repository_is_served(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -69,8 +69,7 @@ def run(sandbox: Sandbox, inventory: Path, *arguments: str, path: str = "") -> s
 
 
 def leaks(sandbox: Sandbox, text: str) -> list[str]:
-    secrets = {**sandbox.secret("fleet-system", f"keys-{TEAM}"), **sandbox.platform}
-    values = {name: value for name, value in secrets.items() if "username" not in name}
+    values = {**sandbox.secret("fleet-system", f"keys-{TEAM}"), **sandbox.platform_secrets}
     assert len(values) == 8
     return [
         name for name, value in values.items() if value in text or base64.b64encode(value.encode()).decode() in text

@@ -8,12 +8,16 @@ import html
 import json
 import re
 import secrets
+import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
 from http.cookiejar import CookieJar
 from typing import Any
+
+from fleet.drivers import trust
+from fleet.sandbox import layout
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Keycloak:
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {self._token()}", "Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=60, context=_trust()) as answer:
             text = answer.read()
         return json.loads(text) if text else None
 
@@ -52,6 +56,11 @@ class Keycloak:
             "firstName": name, "lastName": "Test", "groups": list(groups),
             "credentials": [{"type": "password", "value": password, "temporary": False}],
         })  # fmt: skip
+
+    def remove_user(self, realm: str, name: str) -> None:
+        """The person of this name, if there is one."""
+        for user in self.get(f"/{realm}/users?exact=true&username={urllib.parse.quote(name)}"):
+            self.call("DELETE", f"/{realm}/users/{user['id']}")
 
     def _token(self) -> str:
         grant = {
@@ -103,19 +112,21 @@ def sign_in(
     request = urllib.request.Request(
         f"{issuer}/protocol/openid-connect/userinfo", headers={"Authorization": f"Bearer {tokens['access_token']}"}
     )
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=60, context=_trust()) as answer:
         userinfo = json.load(answer)
     return SignedIn(_claims(tokens["id_token"]), _claims(tokens["access_token"]), userinfo)
 
 
 def post_form(url: str, form: dict[str, str]) -> dict[str, Any]:
-    with urllib.request.urlopen(url, urllib.parse.urlencode(form).encode(), timeout=60) as answer:
+    data = urllib.parse.urlencode(form).encode()
+    with urllib.request.urlopen(url, data, timeout=60, context=_trust()) as answer:
         found: dict[str, Any] = json.load(answer)
     return found
 
 
 def _code(url: str, username: str, password: str) -> str:
-    browser = urllib.request.build_opener(_Stay(), urllib.request.HTTPCookieProcessor(CookieJar()))
+    tls = urllib.request.HTTPSHandler(context=_trust())
+    browser = urllib.request.build_opener(_Stay(), tls, urllib.request.HTTPCookieProcessor(CookieJar()))
     with browser.open(url, timeout=60) as page:
         form = re.search(r'<form[^>]*action="([^"]+)"', page.read().decode())
     assert form, "Keycloak shows no form to sign in with"
@@ -126,6 +137,11 @@ def _code(url: str, username: str, password: str) -> str:
     except urllib.error.HTTPError as redirect:
         (code,) = urllib.parse.parse_qs(urllib.parse.urlsplit(redirect.headers["Location"]).query)["code"]
     return code
+
+
+def _trust() -> ssl.SSLContext:
+    """The sandbox's own authority, and the public ones."""
+    return trust.context(layout.current().front_ca.read_text())
 
 
 def _claims(token: str) -> dict[str, Any]:

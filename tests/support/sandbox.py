@@ -13,6 +13,8 @@ from typing import Any
 
 import psycopg
 
+from tests.support.keycloak import Keycloak
+
 FLEET = str(Path(sys.executable).with_name("fleet"))
 
 
@@ -52,6 +54,18 @@ class Sandbox:
     def platform(self) -> dict[str, str]:
         """The platform's administrator credentials."""
         return self.secret("fleet-system", "fleet-platform")
+
+    @property
+    def keycloak(self) -> Keycloak:
+        """Keycloak's admin API, as its administrator."""
+        secret = self.platform
+        return Keycloak(self.environment["KEYCLOAK_URL"], secret["sso-admin-username"], secret["sso-admin-password"])
+
+    @property
+    def platform_secrets(self) -> dict[str, str]:
+        """What nobody is to see of them."""
+        public = ("database-admin-username", "sso-admin-username", "ca.crt")
+        return {key: value for key, value in self.platform.items() if key not in public}
 
     def admin(self, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
         """A connection as the server's administrator."""

@@ -16,6 +16,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from fleet.drivers import trust
 from tests.support.keycloak import Keycloak
 from tests.support.sandbox import Sandbox
 
@@ -130,9 +131,7 @@ class World:
 
     @property
     def keycloak(self) -> Keycloak:
-        secret = self.sandbox.platform
-        url = self.sandbox.environment["KEYCLOAK_URL"]
-        return Keycloak(url, secret["sso-admin-username"], secret["sso-admin-password"])
+        return self.sandbox.keycloak
 
     @property
     def database_server(self) -> dict[str, Any]:
@@ -146,6 +145,7 @@ class World:
         server = self.database_server
         return {
             **self.sandbox.environment,
+            "SSL_CERT_FILE": str(trust.file(Path(self.sandbox.environment["FLEET_SANDBOX_CA"]).read_text())),
             "PGUSER": secret["database-admin-username"],
             "PGPASSWORD": secret["database-admin-password"],
             "KEYCLOAK_CLIENT_ID": "admin-cli",

@@ -39,6 +39,7 @@ def _etcd(site: Site) -> Part:
             "--auto-compaction-retention=1",
             "--log-level=warn",
         ),
+        needs=("network",),
         inputs=(keys.etcd.certificate, keys.etcd_ca),
         ready=probes.tcp(address, ETCD_PORT),
         # Its log on disk is made to be cut off at any point; waiting for its clients gains nothing.

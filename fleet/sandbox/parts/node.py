@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fleet.sandbox import cluster, containers, network, probes
-from fleet.sandbox.layout import BRIDGE, POD_NETWORK, REAL_NODE
+from fleet.sandbox.layout import BRIDGE, DOMAIN, POD_NETWORK, REAL_NODE
 from fleet.sandbox.process import Part
 from fleet.sandbox.site import Site
 
@@ -107,7 +107,12 @@ def _kube_proxy(site: Site) -> Part:
 def _coredns(site: Site) -> Part:
     kubeconfig = site.credentials.kubeconfigs["coredns"]
     corefile = site.write_config(
-        "Corefile", "Corefile", address=site.layout.address, kubeconfig=kubeconfig, upstream=_upstream()
+        "Corefile",
+        "Corefile",
+        address=site.layout.address,
+        kubeconfig=kubeconfig,
+        domain=DOMAIN,
+        upstream=_upstream(),
     )
     return Part(
         name="coredns",

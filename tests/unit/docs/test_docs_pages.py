@@ -171,7 +171,9 @@ def test_a_shown_inventory_is_accepted(shown: dict[str, Any], tmp_path: Path) ->
 OURS = re.compile(r"/(?:work|root|Users)/|/home/(?!airflow\b)|pyenv")
 HOSTS = re.compile(r"https?://([A-Za-z0-9.-]+\b)(?!\.?<)|(?<![\w./-])((?:[a-z0-9-]+\.)+[a-z]{2,})/[a-z]")
 # Examples, names inside of clusters and of the sandbox; then pages of specifications, and Google's own addresses.
-FREE = re.compile(r"(.*\.)?example\.com|localhost|.*\.svc\.cluster\.local|fleet\.local|10\.\d+\.\d+\.\d+|127\.0\.0\.1")
+FREE = re.compile(
+    r"(.*\.)?example\.com|(.*\.)?localhost|.*\.svc\.cluster\.local|fleet\.local|10\.\d+\.\d+\.\d+|127\.0\.0\.1"
+)
 PAGES_OF_OTHERS = {
     "airflow.apache.org",
     "www.w3.org",
@@ -181,6 +183,7 @@ PAGES_OF_OTHERS = {
     "storage.googleapis.com",
     "github.com",
     "kubernetes.io",
+    "cert-manager.io",  # an annotation's prefix
     "k8s.io",
     "pod-security.kubernetes.io",
 }

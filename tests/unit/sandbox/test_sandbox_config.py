@@ -70,6 +70,31 @@ def test_kubeconfigs_are_the_owners_alone_and_name_the_context(prepared: Site) -
         assert yaml.safe_load(path.read_text())["current-context"] == "fleet-sandbox"
 
 
+def test_the_front_takes_routes_on_one_entry_and_hands_the_other_on(prepared: Site) -> None:
+    all_parts(prepared)
+    if not prepared.layout.mode.real_node:
+        return
+    front = yaml.safe_load((prepared.layout.config / "front.yaml").read_text())
+    assert [name for name, entry in front["entryPoints"].items() if entry.get("asDefault")] == ["websecure"]
+    assert {entry["address"].rpartition(":")[0] for entry in front["entryPoints"].values()} == {
+        "127.0.0.1",
+        "10.244.0.1",
+    }
+    routes = yaml.safe_load((prepared.layout.config / "front-routes.yaml").read_text())
+    assert set(routes["http"]["routers"]) == {"keycloak"}
+    assert routes["tcp"]["routers"]["loopback"]["tls"] == {"passthrough": True}
+    assert len(list(yaml.safe_load_all(_front_cluster()))) == 6
+
+
+def _front_cluster() -> str:
+    return config.render("front-cluster.yaml", namespace="n", class_name="c", certificate="x\ny\n", key="z\n")
+
+
+def test_the_gateway_api_is_the_release_that_traefik_knows() -> None:
+    text = (asset("sandbox") / "go" / "traefik" / "go.mod").read_text()
+    assert f"sigs.k8s.io/gateway-api {versions.load().gateway_api} " in text
+
+
 def test_every_stage_of_kwok_is_a_stage(prepared: Site) -> None:
     all_parts(prepared)
     documents = list(yaml.safe_load_all((prepared.layout.config / "kwok.yaml").read_text()))

@@ -88,3 +88,12 @@ def test_the_signing_key_is_kept_and_its_public_part_fits(tmp_path: Path) -> Non
     before = pair.key.read_bytes()
     assert pki.signing_key(tmp_path, "sa").key.read_bytes() == before
     assert openssl("rsa", "-in", pair.key, "-pubout").replace("writing RSA key\n", "") == pair.certificate.read_text()
+
+
+def test_an_authority_for_one_domain_signs_for_no_other(tmp_path: Path) -> None:
+    authority = Authority(tmp_path, "ca", only="fleet.localhost")
+    verify = ("verify", "-purpose", "sslserver", "-CAfile", authority.pair.certificate)
+    inside = authority.issue(Leaf("inside", "fleet.localhost", hosts=("fleet.localhost", "*.fleet.localhost")))
+    outside = authority.issue(Leaf("outside", "x", hosts=("bank.example.com",)))
+    assert "OK" in openssl(*verify, "-verify_hostname", "research.fleet.localhost", inside.certificate)
+    assert "permitted subtree violation" in openssl(*verify, outside.certificate)

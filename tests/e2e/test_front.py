@@ -1,0 +1,174 @@
+"""The one front, in both URL schemes and with both kinds of route: page, files, API, redirects and sign-on behind TLS."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from playwright.sync_api import Browser, Page, Response, expect
+
+from tests.support.browser import chromium, sign_in
+from tests.support.http import ask
+from tests.support.sandbox import FLEET, Sandbox
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+URLS = {"host": "https://front-host.fleet.localhost", "path": "https://fleet.localhost/front-path"}
+
+
+@dataclass(frozen=True)
+class Fronted:
+    """One instance in one scheme, and a person who is its admin."""
+
+    sandbox: Sandbox
+    inventory: Path
+    name: str
+    url: str
+    person: str
+    password: str
+
+    def fleet(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {**self.sandbox.environment, "FLEET_INVENTORY": str(self.inventory)}
+        done = subprocess.run([FLEET, *arguments], env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done
+
+    def airflow(self, *arguments: str) -> str:
+        """Airflow's own command line, in the scheduler's pod."""
+        command = ("deployment/airflow-scheduler", "--container", "scheduler", "--", "airflow", *arguments)
+        return self.sandbox.kubectl("exec", "--namespace", f"airflow-{self.name}", *command)
+
+
+@pytest.fixture(scope="module", params=["host", "path"])
+def fronted(
+    request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Fronted]:
+    name, folder = f"front-{request.param}", tmp_path_factory.mktemp(request.param)
+    data = yaml.safe_load((CHECKOUT / "tenants.yaml").read_text())
+    data["platform"]["urls"] = request.param
+    (folder / "tenants.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
+    entry = {
+        "owner": "front@example.com",
+        "executor": "LocalExecutor",
+        "access": {"groups": {"admin": [f"{name}-admins"]}},
+    }
+    (folder / "entry.yaml").write_text(yaml.safe_dump(entry))
+    person, password = f"{name}-alice", secrets.token_urlsafe(16)
+    fronted = Fronted(sandbox, folder / "tenants.yaml", name, URLS[request.param], person, password)
+    keycloak = sandbox.keycloak
+    try:
+        added = fronted.fleet("add-team", name, "--from", str(folder / "entry.yaml"), "--yes")
+        assert added.stdout.splitlines()[-1] == fronted.url
+        keycloak.add_user("fleet", person, password, f"/{name}-admins")
+        yield fronted
+    finally:
+        keycloak.remove_user("fleet", person)
+        fronted.fleet("remove-team", name, "--yes", "--confirm", name, "--no-backup")
+
+
+@pytest.fixture(scope="module")
+def browser(sandbox: Sandbox) -> Iterator[Browser]:
+    with chromium(sandbox) as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A browser without any cookie."""
+    context = browser.new_context()
+    yield context.new_page()
+    context.close()
+
+
+def test_health_answers_behind_tls(fronted: Fronted) -> None:
+    answer = ask(f"{fronted.url}/api/v2/monitor/health")
+    assert answer.status == 200
+    assert json.loads(answer.text)["scheduler"]["status"] == "healthy"
+
+
+def test_plain_http_leads_to_tls_and_nowhere_else(fronted: Fronted) -> None:
+    answer = ask(f"{fronted.url.replace('https', 'http', 1)}/api/v2/dags?limit=1")
+    assert answer.status in (301, 308)
+    assert answer.location == f"{fronted.url}/api/v2/dags?limit=1"
+
+
+def test_strangers_are_led_to_the_sign_in_of_this_very_instance(fronted: Fronted) -> None:
+    assert ask(f"{fronted.url}/api/v2/dags").status == 401
+    assert ask(f"{fronted.url}/execution/health").status in (401, 403)
+    page = ask(f"{fronted.url}/")
+    assert page.status == 200 or page.location.startswith((f"{fronted.url}/", "/"))
+
+
+def test_sign_on_begins_with_this_instances_redirect_uri_under_tls(fronted: Fronted) -> None:
+    answer = ask(f"{fronted.url}/auth/login/keycloak")
+    assert answer.status == 302
+    assert answer.location.startswith("https://sso.fleet.localhost/realms/fleet/protocol/openid-connect/auth?")
+    assert f"redirect_uri={_quoted(fronted.url)}%2Fauth%2Foauth-authorized%2Fkeycloak&" in f"{answer.location}&"
+    cookies = answer.headers.get_all("Set-Cookie") or []
+    assert cookies and all("Secure" in cookie and "HttpOnly" in cookie for cookie in cookies)
+
+
+def _quoted(url: str) -> str:
+    return url.replace(":", "%3A").replace("/", "%2F")
+
+
+def test_a_person_signs_in_and_sees_the_page_with_all_its_files(
+    fronted: Fronted, page: Page, record_property: Any, tmp_path: Path
+) -> None:
+    seen: list[Response] = []
+    page.on("response", seen.append)
+    sign_in(page, f"{fronted.url}/", fronted.person, fronted.password)
+    page.wait_for_url(f"{fronted.url}/**")
+    expect(page.get_by_role("navigation").or_(page.locator("nav")).first).to_be_visible()
+    page.goto(f"{fronted.url}/dags")
+    expect(page.get_by_text("fleet_hello").or_(page.get_by_text("No Dags found", exact=False)).first).to_be_visible()
+    bad = {(each.status, each.url) for each in seen if each.status >= 400 and each.status != 401}
+    assert bad == set()
+    kinds = {each.request.resource_type for each in seen if each.url.startswith(fronted.url)}
+    assert {"document", "script", "fetch"} & kinds >= {"document", "script"}
+    # Nothing came from another place than this instance and Keycloak.
+    places = {each.url.split("/")[2] for each in seen}
+    assert places <= {fronted.url.split("/")[2], "sso.fleet.localhost"}
+
+
+def test_a_task_reaches_the_execution_api(fronted: Fronted) -> None:
+    """The path of the base URL is part of the execution API's, which tasks use without the front."""
+    configured = fronted.airflow("config", "get-value", "core", "execution_api_server_url").splitlines()[-1]
+    prefix = "/front-path" if "front-path" in fronted.url else ""
+    assert configured == f"http://airflow-api-server:8080{prefix}/execution/"
+    script = f"import urllib.request as u; print(u.urlopen('{configured}health').read().decode())"
+    said = fronted.sandbox.kubectl(
+        "exec", "--namespace", f"airflow-{fronted.name}", "deployment/airflow-scheduler", "--container", "scheduler",
+        "--", "python", "-c", script,
+    )  # fmt: skip
+    assert "healthy" in said
+
+
+def test_a_gateway_takes_the_ingresss_place(fronted: Fronted) -> None:
+    before = fronted.inventory.read_text()
+    data = yaml.safe_load(before)
+    data["platform"]["front"] = {"kind": "gateway", "gateway": {"namespace": "fleet-system", "name": "front"}}
+    namespace = f"airflow-{fronted.name}"
+    try:
+        fronted.inventory.write_text(yaml.safe_dump(data, sort_keys=False))
+        fronted.fleet("apply", fronted.name, "--yes")
+        assert fronted.sandbox.objects("ingresses", namespace) == []
+        (route,) = fronted.sandbox.objects("httproutes", namespace)
+        conditions = {each["type"]: each["status"] for each in route["status"]["parents"][0]["conditions"]}
+        assert conditions["Accepted"] == "True"
+        assert ask(f"{fronted.url}/api/v2/monitor/health").status == 200
+        assert ask(f"{fronted.url}/auth/login/keycloak").location.startswith("https://sso.fleet.localhost/")
+    finally:
+        fronted.inventory.write_text(before)
+        fronted.fleet("apply", fronted.name, "--yes")
+    assert fronted.sandbox.objects("httproutes", namespace) == []
+
+
+def test_a_name_of_nobody_is_nowhere(sandbox: Sandbox) -> None:
+    assert ask("https://nobody.fleet.localhost/").status == 404
