@@ -13,10 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from fleet import keys, lease, paths, record
+from fleet import keys, lease, paths, portal, record
 from fleet.desired import Desired, DesiredInstance, naming
-from fleet.diff import PLATFORM
-from fleet.drivers import trust
+from fleet.diff import PLATFORM, PORTAL
 from fleet.drivers.kubernetes import core, group
 from fleet.drivers.world import World
 from fleet.errors import FleetError
@@ -56,7 +55,7 @@ async def apply(plan: Plan, desired: Desired, observed: Observed, world: World, 
     """Carry out a plan: the platform, then the instances side by side; one's failure stops no other.
 
     Returns:
-        An outcome per instance of the plan, in the plan's order; only the platform's where that failed.
+        An outcome per instance of the plan, in the plan's order, then the portal's; only the platform's where that failed.
     """
     started = time.monotonic()
     try:
@@ -69,12 +68,12 @@ async def apply(plan: Plan, desired: Desired, observed: Observed, world: World, 
     except FleetError as error:
         return [Outcome(PLATFORM, error, time.monotonic() - started)]
     room = asyncio.Semaphore(PARALLEL)
-    return await asyncio.gather(
-        *(
-            _within(room, _Work(desired.instances[name], world, tell), {change.part for change in changes})
-            for name, changes in plan.instances.items()
-        )
-    )
+    instances = [
+        _within(room, _Work(desired.instances[name], world, tell), {change.part for change in changes})
+        for name, changes in plan.instances.items()
+    ]
+    # No instance stands on the portal: it is made beside them, and they go on where it fails.
+    return await asyncio.gather(*instances, *([_portal(desired, world, tell)] if plan.portal else []))
 
 
 def saying(instance: str, tell: Tell) -> Callable[[str], None]:
@@ -103,13 +102,29 @@ async def _system_namespace(world: World) -> None:
 async def _platform(desired: Desired, observed: Observed, world: World, tell: Tell) -> None:
     async def work() -> str:
         stack = await world.open_stack("platform")
-        changes = await stack.apply("default", desired.platform["variables"], {})
         done = observed.platform or Record(PLATFORM)
+        secrets = await portal.secrets(desired.portal, done, world)
+        changes = await stack.apply("default", desired.platform["variables"], secrets)
         done = done.with_part(PLATFORM, desired.platform, _now())
         await write_record(world, replace(done, providers=tuple(map(str, stack.providers()))), record.PLATFORM)
         return f"{len(changes)} resources, providers: {', '.join(map(str, stack.providers()))}"
 
     await step(PLATFORM, "terraform", work(), tell)
+
+
+async def _portal(desired: Desired, world: World, tell: Tell) -> Outcome:
+    async def work() -> str:
+        detail, done = await portal.make(desired.portal, world, _now())
+        await write_record(world, done, record.PLATFORM)
+        return detail
+
+    started = time.monotonic()
+    try:
+        async with lease.held(world.cluster, PLATFORM, saying(PLATFORM, tell)):
+            await step(PLATFORM, PORTAL, work(), tell)
+    except FleetError as error:
+        return Outcome(PLATFORM, error, time.monotonic() - started)
+    return Outcome(PLATFORM, None, time.monotonic() - started)
 
 
 class _Work:
@@ -171,18 +186,8 @@ class _Work:
     async def _make_secrets(self, inputs: dict[str, Any]) -> str:
         await keys.spread(self.world.cluster, self.name, inputs, self._keys)
         if authority := await self.world.authority():
-            await self._spread_trust(authority)
+            await keys.spread_trust(self.world.cluster, self._desired.namespace, self.name, authority)
         return ""
-
-    async def _spread_trust(self, authority: str) -> None:
-        namespace, name = self._desired.namespace, naming.CA_CONFIG_MAP
-        manifest = {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": name, "namespace": namespace, "labels": {naming.INSTANCE_LABEL: self.name}},
-            "data": {naming.CA_KEY: trust.bundle(authority)},
-        }
-        await self.world.cluster.apply(core("configmaps", namespace, name), manifest)
 
     async def _make_migration(self, inputs: dict[str, Any]) -> str:
         job = dict(self._desired.migration_job)

@@ -11,6 +11,7 @@ from fleet.errors import ExitCode, FleetError
 from fleet.observe import Observed, ObservedInstance
 
 PLATFORM = "platform"  # stands for the platform where an instance's name would stand
+PORTAL: Literal["portal"] = "portal"  # the part of it that is a Helm release
 _SHORT = 48  # characters of a value that is shown in a reason
 _MANY = 6  # reasons shown one by one
 
@@ -20,8 +21,8 @@ class Change:
     """One part of one instance that is not as it should be, and why."""
 
     instance: str
-    part: Part | Literal["platform"]
-    action: Literal["create", "update", "repair"]
+    part: Part | Literal["platform", "portal"]
+    action: Literal["create", "update", "repair", "remove"]
     reasons: tuple[str, ...]
 
 
@@ -39,7 +40,7 @@ def diff(desired: Desired, observed: Observed, *, refresh: bool = False) -> Diff
     Args:
         refresh: take every part for changed, since the world may have changed behind the records.
     """
-    changes = [*_platform(desired, observed, refresh)]
+    changes = [*_platform(desired, observed, refresh), *_portal(desired, observed, refresh)]
     for name, instance in desired.instances.items():
         changes += _instance(instance, observed.instances.get(name, ObservedInstance(name)), refresh)
     orphans = sorted(
@@ -78,6 +79,19 @@ def _platform(desired: Desired, observed: Observed, refresh: bool) -> Iterator[C
         yield Change(PLATFORM, "platform", "update", reasons)
 
 
+def _portal(desired: Desired, observed: Observed, refresh: bool) -> Iterator[Change]:
+    applied = observed.platform.parts.get(PORTAL) if observed.platform else None
+    if desired.portal is None:
+        if applied:
+            yield Change(PLATFORM, PORTAL, "remove", ("the inventory has none any more",))
+    elif applied is None:
+        yield Change(PLATFORM, PORTAL, "create", ("new",))
+    elif reasons := _reasons(applied.inputs, desired.portal):
+        yield Change(PLATFORM, PORTAL, "update", reasons)
+    elif reasons := _release_broken(observed.portal) or _asked(refresh):
+        yield Change(PLATFORM, PORTAL, "repair", reasons)
+
+
 def _instance(desired: DesiredInstance, observed: ObservedInstance, refresh: bool) -> Iterator[Change]:
     record = observed.record
     for part in PARTS:
@@ -108,11 +122,14 @@ def _broken(part: Part, observed: ObservedInstance) -> tuple[str, ...]:
         return ()
     if observed.created is None:
         return ("the namespace is gone",)
-    status = observed.releases.get(part)
-    if status is None:
-        return ("the Helm release is gone",)
     if part == "airflow" and any(each.paused for each in observed.components):
         return ("stopped for a backup or a restore that did not end",)
+    return _release_broken(observed.releases.get(part))
+
+
+def _release_broken(status: str | None) -> tuple[str, ...]:
+    if status is None:
+        return ("the Helm release is gone",)
     return () if status == "deployed" else (f"the Helm release is {status}",)
 
 

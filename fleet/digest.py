@@ -31,5 +31,6 @@ def contents(folders: Mapping[str, ChartFolder] | None = None) -> Contents:
         team_stack=tree(terraform / "stacks" / "team", modules),
         guardrails_chart=tree(charts / "guardrails"),
         airflow_chart=tree(charts / "airflow"),
+        platform_chart=tree(charts / "platform"),
         folders=folders or {},
     )

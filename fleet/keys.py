@@ -14,6 +14,7 @@ from collections.abc import Mapping
 
 from fleet.desired import naming
 from fleet.desired.secrets import API, FERNET, JWT, KEYS, METADATA, SIGN_ON, contents
+from fleet.drivers import trust
 from fleet.drivers.kubernetes import Cluster, core
 from fleet.drivers.world import decode
 from fleet.errors import FleetError
@@ -46,6 +47,45 @@ async def spread(cluster: Cluster, instance: str, inputs: Mapping[str, object], 
     namespace = naming.namespace(instance)
     for name, data in contents(inputs, keys).items():
         await cluster.apply(core("secrets", namespace, name), _manifest(namespace, name, instance, data))
+
+
+async def ensure_portal(cluster: Cluster, *, used: bool) -> str:
+    """The secret of the portal's sign-on client; made if there never was one.
+
+    Args:
+        used: Keycloak has been told one before, so that a missing one is a loss.
+
+    Raises:
+        FleetError: it was used and is gone.
+    """
+    path = core("secrets", naming.SYSTEM_NAMESPACE, naming.PORTAL)
+    if not used:
+        data = {"client-secret": randomness.token_urlsafe(32)}
+        manifest = _manifest(naming.SYSTEM_NAMESPACE, naming.PORTAL, naming.PLATFORM_RELEASE, data)
+        await cluster.create(core("secrets", naming.SYSTEM_NAMESPACE), {**manifest, "immutable": True})
+    try:
+        return decode(await cluster.get(path))["client-secret"]
+    except KeyError as error:
+        raise FleetError(
+            f"the Secret {naming.PORTAL} has no client-secret any more",
+            where="platform",
+            hint="apply once with `platform.portal.enabled: false` and then without: that makes its client anew",
+        ) from error
+
+
+async def spread_trust(cluster: Cluster, namespace: str, instance: str, authority: str) -> None:
+    """Make the ConfigMap of the authorities to trust: the public ones and ``authority`` (PEM)."""
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": naming.CA_CONFIG_MAP,
+            "namespace": namespace,
+            "labels": {naming.INSTANCE_LABEL: instance},
+        },
+        "data": {naming.CA_KEY: trust.bundle(authority)},
+    }
+    await cluster.apply(core("configmaps", namespace, naming.CA_CONFIG_MAP), manifest)
 
 
 _HINT = "restore it from a backup of the cluster: new keys would make what Airflow has encrypted unreadable"

@@ -264,6 +264,15 @@ class GoogleCloud(_Value):
     """Days after which a log is deleted."""
 
 
+class Portal(_Value):
+    """The door for people: a page at `https://<domain>/` with the Airflows that a person may enter."""
+
+    enabled: bool = True
+    """Whether there is one. With `urls: service` there is none: nobody could reach it."""
+    image: Image = "fleet.local/portal:1"
+    """Its image, with a tag."""
+
+
 class Platform(_Value):
     """What the instances share."""
 
@@ -290,6 +299,8 @@ class Platform(_Value):
     """The Keycloak realm that all instances share."""
     terraform: TerraformBackend = TerraformBackend()
     """Where Terraform keeps its states."""
+    portal: Portal = Portal()
+    """The door for people."""
 
     @model_validator(mode="after")
     def _google_goes_with_gcp(self) -> Platform:

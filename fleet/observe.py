@@ -51,6 +51,7 @@ class Observed:
 
     platform: Record | None
     instances: Mapping[str, ObservedInstance]
+    portal: str | None = None  # Helm's status of its release
 
 
 async def observe(cluster: Cluster) -> Observed:
@@ -74,7 +75,7 @@ async def observe(cluster: Cluster) -> Observed:
     _note_secrets(instances, secrets)
     _note_releases(instances, releases)
     _note_components(instances, [*deployments, *stateful])
-    return Observed(platform, instances)
+    return Observed(platform, instances, _platform_release(releases))
 
 
 def _records(manifests: Iterable[Manifest]) -> tuple[Record | None, dict[str, Record]]:
@@ -131,6 +132,12 @@ def _note_releases(instances: dict[str, ObservedInstance], manifests: Iterable[M
             _update(instances, name, releases={**known, part: labels["status"]})
 
 
+def _platform_release(manifests: Iterable[Manifest]) -> str | None:
+    own = [each["metadata"]["labels"] for each in manifests if each["metadata"]["namespace"] == naming.SYSTEM_NAMESPACE]
+    found = {labels["status"] for labels in own if labels["name"] == naming.PLATFORM_RELEASE}
+    return next(iter(sorted(found - {"deployed"})), "deployed" if found else None)
+
+
 def _note_components(instances: dict[str, ObservedInstance], manifests: Iterable[Manifest]) -> None:
     for manifest in manifests:
         name = manifest["metadata"]["labels"][naming.INSTANCE_LABEL]
@@ -141,14 +148,19 @@ def _note_components(instances: dict[str, ObservedInstance], manifests: Iterable
 
 def component(manifest: Manifest) -> Component:
     """A Deployment or StatefulSet, in short."""
-    status, wanted = manifest.get("status", {}), manifest["spec"].get("replicas", 1)
-    ready, updated = status.get("readyReplicas", 0), status.get("updatedReplicas", 0)
-    current = status.get("observedGeneration", 0) >= manifest["metadata"]["generation"]
+    wanted = manifest["spec"].get("replicas", 1)
     return Component(
         name=manifest["metadata"]["labels"]["component"],
         image=manifest["spec"]["template"]["spec"]["containers"][0]["image"],
         wanted=wanted,
-        ready=ready,
+        ready=manifest.get("status", {}).get("readyReplicas", 0),
         paused=wanted == 0 and PAUSED in manifest["metadata"].get("annotations", {}),
-        settled=current and updated == wanted and ready == wanted and status.get("replicas", 0) == wanted,
+        settled=settled(manifest),
     )
+
+
+def settled(manifest: Manifest) -> bool:
+    """Whether every pod is of the newest revision and ready, and no other is left."""
+    status, wanted = manifest.get("status", {}), manifest["spec"].get("replicas", 1)
+    counts = {status.get(key, 0) for key in ("replicas", "updatedReplicas", "readyReplicas")}
+    return counts == {wanted} and status.get("observedGeneration", 0) >= manifest["metadata"]["generation"]

@@ -9,26 +9,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fleet.desired import PARTS
-from fleet.diff import PLATFORM, Change, Difference
+from fleet.diff import PLATFORM, PORTAL, Change, Difference
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The platform's change, if any, then per instance its changes in the order in which they are made."""
+    """The platform's changes, if any, then per instance its changes in the order in which they are made."""
 
     platform: Change | None
+    portal: Change | None
     instances: Mapping[str, tuple[Change, ...]]
     orphans: tuple[str, ...]
 
     @property
     def empty(self) -> bool:
         """Nothing to do."""
-        return self.platform is None and not self.instances
+        return not self.changes
 
     @property
     def changes(self) -> tuple[Change, ...]:
         """Every change, in order."""
-        first = (self.platform,) if self.platform else ()
+        first = filter(None, (self.platform, self.portal))
         return (*first, *(change for changes in self.instances.values() for change in changes))
 
 
@@ -38,7 +39,7 @@ def plan(difference: Difference, only: frozenset[str] = frozenset()) -> Plan:
     Args:
         only: instances to look at; all where empty. The platform comes first in any case: instances stand on it.
     """
-    platform = next((change for change in difference.changes if change.instance == PLATFORM), None)
+    shared: dict[str, Change] = {change.part: change for change in difference.changes if change.instance == PLATFORM}
     instances: dict[str, tuple[Change, ...]] = {}
     for change in difference.changes:
         if change.instance != PLATFORM and (not only or change.instance in only):
@@ -46,4 +47,4 @@ def plan(difference: Difference, only: frozenset[str] = frozenset()) -> Plan:
     in_order = {
         name: tuple(sorted(changes, key=lambda change: PARTS.index(change.part))) for name, changes in instances.items()
     }
-    return Plan(platform, in_order, difference.orphans)
+    return Plan(shared.get(PLATFORM), shared.get(PORTAL), in_order, difference.orphans)

@@ -40,6 +40,10 @@ class Record:
         """This record with one part applied anew."""
         return replace(self, parts={**self.parts, part: Applied(inputs, at)}, kept=None)
 
+    def without_part(self, part: str) -> Record:
+        """This record with one part taken away."""
+        return replace(self, parts={name: applied for name, applied in self.parts.items() if name != part})
+
 
 def from_config_map(manifest: Mapping[str, Any]) -> Record:
     """The record in a ConfigMap.

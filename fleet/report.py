@@ -20,7 +20,7 @@ Output = Literal["table", "json", "markdown"]
 Row = Mapping[str, str | int | bool | None]
 
 _AREAS = ("machine", "cluster", "platform", "fleet")
-_SIGNS = {"create": "+", "update": "~", "repair": "!"}
+_SIGNS = {"create": "+", "update": "~", "repair": "!", "remove": "-"}
 
 
 def plan_rows(plan: Plan, resources: Mapping[str, Sequence[str]] | None = None) -> list[Row]:

@@ -11,11 +11,13 @@ from fleet.desired import DesiredInstance, naming
 from fleet.drivers import airflow
 from fleet.drivers.kubernetes import Cluster, Manifest, core, group
 from fleet.errors import FleetError
-from fleet.observe import component
+from fleet.observe import component, settled
 
 # A cold Airflow on a busy machine: image pulled, four components started, first heartbeats.
 HEALTHY_SECONDS = 600.0
 JOB_SECONDS = 900.0
+# A small server, on a node that has to fetch its image first.
+ROLLED_SECONDS = 180.0
 # Pods get 60 s at most to end by themselves, Airflow's included.
 GONE_SECONDS = 240.0
 # A helm upgrade without --wait takes a second or two.
@@ -56,9 +58,27 @@ async def _unhealthy(cluster: Cluster, instance: DesiredInstance) -> str:
     return "" if health.healthy else str(health)
 
 
-async def pod_troubles(cluster: Cluster, namespace: str) -> list[str]:
+async def wait_until_rolled(cluster: Cluster, namespace: str, name: str) -> None:
+    """Until a Deployment's pods are all of its newest revision, and ready; they have ``app.kubernetes.io/name: <name>``.
+
+    Raises:
+        FleetError: not within :data:`ROLLED_SECONDS`.
+    """
+    path = group("apps/v1", "deployments", namespace, name)
+    async for _ in _until(ROLLED_SECONDS):
+        found = await cluster.get(path)
+        if found and settled(found):
+            return
+    troubles = await pod_troubles(cluster, namespace, f"app.kubernetes.io/name={name}")
+    raise FleetError(
+        f"{name} does not run after {ROLLED_SECONDS:.0f} s: {'; '.join(troubles) or 'its pods are not ready'}",
+        hint=f"kubectl --namespace {namespace} logs deployment/{name}",
+    )
+
+
+async def pod_troubles(cluster: Cluster, namespace: str, labels: str = "tier=airflow") -> list[str]:
     """What keeps pods of a namespace from running, as `pod: reason`."""
-    pods = await cluster.list(core("pods", namespace), labels="tier=airflow")
+    pods = await cluster.list(core("pods", namespace), labels=labels)
     return sorted({f"{pod['metadata']['name']}: {reason}" for pod in pods if (reason := _trouble(pod))})
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from fleet.desired import airflow, chart, guardrails, migration, naming, secrets, stacks
+from fleet.desired import airflow, chart, guardrails, migration, naming, portal, secrets, stacks
 from fleet.desired.chart import ChartFolder
 from fleet.desired.resolve import Resolved, resolve
 from fleet.model import Inventory
@@ -28,6 +28,7 @@ class Contents:
     team_stack: str
     guardrails_chart: str
     airflow_chart: str
+    platform_chart: str
     folders: Mapping[str, ChartFolder] = field(default_factory=dict)
 
 
@@ -56,6 +57,7 @@ class Desired:
     """A whole fleet as it should be."""
 
     platform: Mapping[str, Any]
+    portal: Mapping[str, Any] | None  # None: there is to be none
     instances: Mapping[str, DesiredInstance]
 
 
@@ -64,6 +66,9 @@ def build(inventory: Inventory, contents: Contents) -> Desired:
     deployments = {**inventory.instances, **inventory.teams}
     return Desired(
         platform={"modules": contents.platform_stack, "variables": stacks.platform(inventory)},
+        portal={"chart": contents.platform_chart, "values": values}
+        if (values := portal.values(inventory.platform))
+        else None,
         instances={
             name: _instance(inventory, resolve(inventory, name, deployment), contents)
             for name, deployment in deployments.items()

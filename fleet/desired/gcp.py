@@ -86,4 +86,9 @@ def airflow_values(platform: Platform, instance: str) -> dict[str, Any]:
 
 def egress(platform: Platform) -> list[dict[str, Any]]:
     """Ways out that the guardrails leave open: names, who am I, and Google's own services."""
-    return [*_DNS, *_METADATA, _APIS] if platform.gcp else []
+    return [*dns(platform), *_METADATA, _APIS] if platform.gcp else []
+
+
+def dns(platform: Platform) -> list[dict[str, Any]]:
+    """Ways to names beside the cluster's own DNS."""
+    return _DNS if platform.gcp else []

@@ -13,10 +13,15 @@ from fleet.model import GitDags, Platform
 
 # Who may open an Airflow from outside its namespace: the front, wherever it runs, and the tunnel through which a managed
 # API server reaches Services (GKE's konnectivity), by which fleet asks Airflow how it is.
-_FRONT = [
+FRONT: list[dict[str, Any]] = [
     {"namespaceLabels": {"fleet/front": "true"}},
     {"namespaceLabels": {"kubernetes.io/metadata.name": "kube-system"}, "podLabels": {"k8s-app": "konnectivity-agent"}},
 ]
+# The portal asks for an Airflow's health.
+_PORTAL = {
+    "namespaceLabels": {"kubernetes.io/metadata.name": naming.SYSTEM_NAMESPACE},
+    "podLabels": {"app.kubernetes.io/name": naming.PORTAL},
+}
 _DEFAULT_PORTS = {"http": 80, "https": 443, "git": 9418, "ssh": 22}
 
 
@@ -55,14 +60,23 @@ def _limit_range(instance: Resolved) -> dict[str, Any]:
 
 
 def _network(platform: Platform, instance: Resolved) -> dict[str, Any]:
-    sign_on = urlsplit(platform.sso.url)
+    portal = [_PORTAL] if naming.portal_url(platform) else []
     return {
         "database": {"port": platform.database.port, "cidrs": _cidrs(platform.database.host)},
-        "signOn": {"port": sign_on.port or _DEFAULT_PORTS[sign_on.scheme], "cidrs": _cidrs(sign_on.hostname or "")},
+        "signOn": sign_on(platform),
         "git": _git(instance),
-        "front": {"peers": _FRONT, **({"route": route} if (route := front.route(platform, instance.name)) else {})},
+        "front": {
+            "peers": [*FRONT, *portal],
+            **({"route": route} if (route := front.route(platform, instance.name)) else {}),
+        },
         "extraEgress": gcp.egress(platform) + [{"cidrs": each.cidrs, "ports": each.ports} for each in instance.egress],
     }
+
+
+def sign_on(platform: Platform) -> dict[str, Any]:
+    """Where Keycloak is, for a network policy."""
+    address = urlsplit(platform.sso.url)
+    return {"port": address.port or _DEFAULT_PORTS[address.scheme], "cidrs": _cidrs(address.hostname or "")}
 
 
 def _git(instance: Resolved) -> dict[str, Any] | None:

@@ -12,6 +12,8 @@ API_SERVER = "airflow-api-server"
 API_PORT = 8080
 CA_CONFIG_MAP = "fleet-ca"
 CA_KEY = "ca.crt"  # in the platform's Secret and in that ConfigMap
+PLATFORM_RELEASE = "platform"
+PORTAL = "fleet-portal"  # its Deployment, its label, its sign-on client, and the Secret with the client's secret
 
 
 def namespace(instance: str) -> str:
@@ -57,6 +59,11 @@ def display_name(instance: str) -> str:
 def service_account(instance: str) -> str:
     """Id of the Google service account; `fleet.inventory.checks` counts on the prefix."""
     return f"airflow-{instance}"
+
+
+def portal_url(platform: Platform) -> str | None:
+    """The portal's address, without a slash at its end; None where there is no portal."""
+    return f"https://{platform.domain}" if platform.portal.enabled and platform.urls != "service" else None
 
 
 def url(platform: Platform, instance: str) -> str:

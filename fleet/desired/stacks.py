@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fleet.desired import gcp, naming
+from fleet.desired import gcp, naming, portal
 from fleet.desired.resolve import Resolved
 from fleet.model import Deployment, Inventory, Platform
 
@@ -35,6 +35,8 @@ def platform(inventory: Inventory) -> dict[str, Any]:
             "display_name": "Airflow",
             "groups": sorted(made_here),
         },
+        "portal": portal.variables(inventory.platform),
+        "portal_client_secret_version": SECRETS_VERSION,
         **gcp.platform_variables(inventory.platform),
     }
 

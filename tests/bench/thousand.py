@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from fleet.cli import common
-from fleet.diff import PLATFORM, diff
+from fleet.diff import PLATFORM, PORTAL, diff
 from fleet.observe import Observed, ObservedInstance
 from fleet.plan import plan
 from fleet.record import Record
@@ -27,9 +27,9 @@ def main(path: Path) -> None:
         for part, inputs in instance.parts.items():
             record = record.with_part(part, json.loads(json.dumps(inputs)), "")
         applied[name] = ObservedInstance(name, record)
-    platform = Record(PLATFORM).with_part(PLATFORM, wanted.platform, "")
+    platform = Record(PLATFORM).with_part(PLATFORM, wanted.platform, "").with_part(PORTAL, wanted.portal or {}, "")
     started, cpu = time.monotonic(), time.process_time()
-    diff(wanted, Observed(platform, applied))
+    diff(wanted, Observed(platform, applied, "deployed"))
     seconds, used = seconds + time.monotonic() - started, used + time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # Linux counts KiB
     print(

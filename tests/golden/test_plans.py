@@ -17,7 +17,7 @@ import yaml
 
 from fleet import charts, inventory
 from fleet.desired import Contents, Desired, build, secrets
-from fleet.diff import PLATFORM, diff
+from fleet.diff import PLATFORM, PORTAL, diff
 from fleet.observe import Component, Observed, ObservedInstance
 from fleet.plan import plan
 from fleet.record import Record, from_config_map, to_config_map
@@ -26,7 +26,7 @@ from fleet.report import plan_text, render, status_rows
 CASES = sorted(path for path in (Path(__file__).parent / "cases").iterdir() if path.is_dir())
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = datetime(2026, 1, 3, 4, tzinfo=UTC)
-CONTENTS = Contents("platform-1", "team-1", "guardrails-1", "airflow-1")
+CONTENTS = Contents("platform-1", "team-1", "guardrails-1", "airflow-1", "platform-chart-1")
 
 
 def desired(path: Path, **contents: str) -> Desired:
@@ -39,11 +39,15 @@ def observed(before: Path, world: dict[str, Any]) -> Observed:
     if not before.exists():
         return Observed(None, {})
     applied = desired(before)
-    platform = _through_the_cluster(Record(PLATFORM).with_part(PLATFORM, applied.platform, "2026-01-01T00:00:00+00:00"))
+    done = Record(PLATFORM).with_part(PLATFORM, applied.platform, "2026-01-01T00:00:00+00:00")
+    if applied.portal is not None:
+        done = done.with_part(PORTAL, applied.portal, "2026-01-01T00:00:00+00:00")
+    platform = _through_the_cluster(done)
     instances = {name: _healthy(applied, name) for name in applied.instances}
     for name, facts in world.get("instances", {}).items():
         instances[name] = _changed(instances.get(name, ObservedInstance(name)), facts)
-    return Observed(platform, instances)
+    portal = world.get("portal", "deployed") if applied.portal is not None else None
+    return Observed(platform, instances, portal)
 
 
 def _through_the_cluster(record: Record) -> Record:

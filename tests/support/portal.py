@@ -50,7 +50,7 @@ def records(folder: Path, urls: str = "host") -> list[dict[str, Any]]:
     return [_record(name, instance.parts) for name, instance in desired.instances.items()]
 
 
-CONTENTS = 4  # digests that `Contents` wants
+CONTENTS = 5  # digests that `Contents` wants
 
 
 def _record(name: str, parts: Mapping[Any, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fleet.diff import diff
-from fleet.observe import PAUSED, Component, Observed, component
+from fleet.observe import PAUSED, Component, component
 from tests.golden.test_plans import CASES, desired, observed
 
 CASE = next(case for case in CASES if case.name == "a-newer-airflow")
@@ -38,6 +38,6 @@ def test_a_paused_airflow_is_repaired() -> None:
     world = observed(before, {})
     stopped = Component("scheduler", "fleet.local/airflow:3.2.2", 0, 0, True, paused=True)
     instances = {name: replace(each, components=(stopped,)) for name, each in world.instances.items()}
-    (change,) = diff(desired(before), Observed(world.platform, instances)).changes
+    (change,) = diff(desired(before), replace(world, instances=instances)).changes
     assert (change.part, change.action) == ("airflow", "repair")
     assert change.reasons == ("stopped for a backup or a restore that did not end",)

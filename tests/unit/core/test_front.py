@@ -32,7 +32,7 @@ def _inventory(tmp_path: Path, *platform: str) -> Path:
 
 def _research(tmp_path: Path, *platform: str) -> DesiredInstance:
     document = inventory.load(_inventory(tmp_path, *platform))
-    return build(document.inventory, Contents("p", "t", "g", "a")).instances["research"]
+    return build(document.inventory, Contents("p", "t", "g", "a", "c")).instances["research"]
 
 
 def _values(instance: DesiredInstance, part: str = "airflow") -> dict[str, Any]:

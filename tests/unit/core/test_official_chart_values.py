@@ -48,7 +48,7 @@ def _desired(tmp_path: Path, *lines: str, chart: str = REMOTE) -> Desired:
     entry = ["owner: x", f"chart: {chart}", *lines]
     path.write_text(HEAD + "teams:\n  research:\n" + "".join(f"    {line}\n" for line in entry))
     document = inventory.load(path)
-    wanted = build(document.inventory, Contents("p", "t", "g", "a", charts.folders(document)))
+    wanted = build(document.inventory, Contents("p", "t", "g", "a", "c", charts.folders(document)))
     overrides.check(document, wanted)
     return wanted
 
