@@ -129,6 +129,7 @@ def test_the_connection_limit_is_set(demo: Demo, team: str) -> None:
 def _secrets(demo: Demo) -> dict[str, str]:
     """Every secret value there is, by what it is."""
     found = {f"fleet-platform {key}": value for key, value in demo.sandbox.platform_secrets.items()}
+    found["fleet-platform portal"] = demo.sandbox.secret("fleet-system", "fleet-portal")["client-secret"]
     for team in TEAMS:
         keys = demo.sandbox.secret("fleet-system", f"keys-{team}")
         assert len(keys) == 5

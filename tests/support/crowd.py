@@ -18,7 +18,7 @@ import yaml
 from fleet import inventory
 from fleet.cli.common import desired as desired_of
 from fleet.desired import Desired, DesiredInstance, naming, secrets
-from fleet.diff import PLATFORM
+from fleet.diff import PLATFORM, PORTAL
 from fleet.drivers.kubernetes import Cluster, core, group
 from fleet.record import PLATFORM as PLATFORM_KIND
 from fleet.record import Record, to_config_map
@@ -63,7 +63,11 @@ def connected(server: ApiServer) -> Iterator[Cluster]:
 async def _populate(cluster: Cluster, wanted: Desired) -> None:
     await cluster.create(core("namespaces"), _namespace(naming.SYSTEM_NAMESPACE))
     platform = Record(PLATFORM).with_part(PLATFORM, wanted.platform, _THEN)
-    objects = [(core("configmaps", naming.SYSTEM_NAMESPACE), to_config_map(platform, PLATFORM_KIND))]
+    objects = []
+    if wanted.portal is not None:
+        platform = platform.with_part(PORTAL, wanted.portal, _THEN)
+        objects.append((core("secrets", naming.SYSTEM_NAMESPACE), _release(naming.PLATFORM_RELEASE)))
+    objects.append((core("configmaps", naming.SYSTEM_NAMESPACE), to_config_map(platform, PLATFORM_KIND)))
     for instance in wanted.instances.values():
         # The namespace first: all else lies in it.
         await cluster.create(core("namespaces"), _namespace(instance.namespace, instance.name))

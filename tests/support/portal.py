@@ -120,12 +120,13 @@ class Surroundings:
         return self._keycloak(request)
 
     def _keycloak(self, request: httpx.Request) -> httpx.Response:
-        base = f"{ISSUER}/protocol/openid-connect"
+        issuer = self.settings.issuer
+        base = f"{issuer}/protocol/openid-connect"
         url = str(request.url)
-        if url == f"{ISSUER}/.well-known/openid-configuration":
+        if url == f"{issuer}/.well-known/openid-configuration":
             names = {"authorization": "auth", "token": "token", "end_session": "logout"}
             endpoints = {f"{name}_endpoint": f"{base}/{path}" for name, path in names.items()}
-            return httpx.Response(200, json={"issuer": ISSUER, "jwks_uri": f"{base}/certs", **endpoints})
+            return httpx.Response(200, json={"issuer": issuer, "jwks_uri": f"{base}/certs", **endpoints})
         if url == f"{base}/certs":
             public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key()))
             return httpx.Response(200, json={"keys": [{**public, "kid": "one", "use": "sig", "alg": "RS256"}]})
@@ -140,8 +141,9 @@ class Surroundings:
         now = int(time.time())
         access = {client: {"roles": roles} for client, roles in self.people[begun["name"]].items()}
         claims = {
-            "iss": ISSUER, "aud": form["client_id"], "azp": form["client_id"], "sub": f"id of {begun['name']}", "iat": now,
-            "exp": now + 300, "nonce": begun["nonce"], "preferred_username": begun["name"], "resource_access": access,
+            "iss": self.settings.issuer, "aud": form["client_id"], "azp": form["client_id"], "sub": f"id of {begun['name']}",
+            "iat": now, "exp": now + 300, "nonce": begun["nonce"],
+            "preferred_username": begun["name"], "resource_access": access,
         }  # fmt: skip
         key = None if self.algorithm == "none" else self.signing_key or self.key
         token = jwt.encode({**claims, **self.claims}, key, self.algorithm, {"kid": "one"})
