@@ -29,6 +29,7 @@ async def examine(platform: Platform, world: World) -> list[Finding]:
         guarded("platform", "postgresql", lambda: _database(world)),
         guarded("platform", "keycloak", lambda: _sign_on(platform, world, user, password)),
         guarded("platform", "front", lambda: front.examine(platform, world.cluster)),
+        guarded("platform", "portal", lambda: front.portal(platform, world.cluster)),
     )
     return [*namespace, there, *(finding for findings in servers for finding in findings)]
 
