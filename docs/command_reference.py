@@ -10,6 +10,7 @@ from typer.main import get_command
 
 from fleet.cli.main import app
 from fleet.errors import ExitCode
+from fleet.metrics import METRICS
 
 MADE = "<!-- Made by docs/generate.py; change the code and run it again. -->"
 
@@ -26,7 +27,11 @@ MEANINGS = {
 
 def pages() -> dict[str, str]:
     """Path below docs, and content."""
-    return {"reference/commands.md": _commands(), "reference/exit-codes.md": _exit_codes()}
+    return {
+        "reference/commands.md": _commands(),
+        "reference/exit-codes.md": _exit_codes(),
+        "reference/metrics.md": _metrics(),
+    }
 
 
 def _commands() -> str:
@@ -36,6 +41,18 @@ def _commands() -> str:
         "",
     ]
     return "\n".join([*lines, *_command("fleet", get_command(app))])
+
+
+def _metrics() -> str:
+    lines = ["# Metrics", "", MADE, ""]
+    lines += [
+        "`fleet status --output prometheus` prints these, all gauges, in Prometheus' text format. Let a timer write them to a",
+        "file of the node exporter's textfile collector, or send them to a push gateway. It ends with 0 whatever state the",
+        "instances are in.",
+        "",
+    ]
+    rows = [[f"`{each.name}`", ", ".join(f"`{label}`" for label in each.labels), each.meaning] for each in METRICS]
+    return "\n".join([*lines, *_table(["metric", "labels", "meaning"], rows)])
 
 
 def _command(path: str, command: Any) -> Iterator[str]:

@@ -5,10 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.sandbox import Sandbox, start
 
 HERE = Path(__file__).parent
+# No test fails because the machine was busy.
+settings.register_profile("fleet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("fleet")
+
 LAYERS = ("unit", "golden", "integration", "e2e")
 
 

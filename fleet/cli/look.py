@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fleet.cli import common
 from fleet.errors import ExitCode, FleetError
+
+if TYPE_CHECKING:
+    from fleet.inventory import Document
 
 _COLUMNS = ("instance", "state", "version", "url", "database", "age")
 
@@ -43,11 +46,15 @@ def status(
     name: Annotated[str | None, typer.Argument(help="Only this instance, with its pods.", show_default=False)] = None,
     inventory: common.InventoryPath = common.DEFAULT_INVENTORY,
     context: common.Context = None,
-    output: common.OutputOption = "table",
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="table, json, markdown or prometheus.", metavar="FORMAT")
+    ] = "table",
 ) -> None:
     """Show every instance: state, Airflow version, URL, database, age. Ends with 1 when one is not as it should be."""
     from fleet import report
 
+    if output == "prometheus":
+        return _metrics(common.load(inventory, context), name)
     form = report.output(output)
     document = common.load(inventory, context)
 
@@ -67,6 +74,20 @@ def status(
         typer.echo("\n" + report.render(pods, ("pod", "component", "state", "restarts", "age"), form))
     if any(not report.is_fine(row) for row in rows):
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _metrics(document: Document, name: str | None) -> None:
+    """Never fails for an instance that is not well: Prometheus is told, and decides what to make of it."""
+    from fleet import metrics, report
+    from fleet.diff import diff
+
+    if name is not None:
+        raise FleetError(
+            "metrics are of the whole fleet", hint="leave the instance's name out", exit_code=ExitCode.REFUSED
+        )
+    sight = common.run(common.look(document))
+    rows = report.status_rows(sight.desired, sight.observed, report.now())
+    typer.echo(metrics.text(rows, diff(sight.desired, sight.observed)), nl=False)
 
 
 def logs(

@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
@@ -170,7 +171,9 @@ class Cluster:
             while (line := await asyncio.to_thread(next, lines, None)) is not None:
                 yield line.decode(errors="replace").rstrip("\n")
         finally:
-            response.response.close()
+            # Its thread may wait for a line for hours, and the program's end would wait for the thread.
+            with suppress(RuntimeError):  # the answer came to its end
+                response.response.shutdown()
 
     async def _json(
         self, method: str, path: str, *, body: Manifest | None = None, query: Mapping[str, str] | None = None,

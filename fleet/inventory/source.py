@@ -29,7 +29,7 @@ def read(path: Path) -> bytes:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        hint = "run fleet where your `tenants.yaml` is, or give its path with --file"
+        hint = "run fleet where your `tenants.yaml` is, or give its path with --inventory"
         raise refuse(str(path), Problem("there is no such file", hint=hint)) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or str(error)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from fleet.sandbox import layout
-from tests.support.cloudsql import damaging, flip
+from tests.support.cloudsql import damaging, flip, forget
 from tests.support.sandbox import FLEET, Sandbox
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -68,20 +67,7 @@ def archive(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Itera
     archive.fleet("add-team", TEAM, "--owner", "archive@example.com", "--executor", "LocalExecutor", "--yes")
     yield archive
     archive.fleet("remove-team", TEAM, "--no-backup", "--yes", "--confirm", TEAM, check=False)
-    shutil.rmtree(layout.current().buckets / layout.BACKUP_BUCKET / TEAM, ignore_errors=True)
-    forget = json.dumps({"data": {f"{TEAM}.json": None}})
-    sandbox.kubectl(
-        "patch",
-        "configmap",
-        "backups",
-        "--namespace",
-        "fleet-system",
-        "--type",
-        "merge",
-        "--patch",
-        forget,
-        check=False,
-    )
+    forget(sandbox, TEAM)
 
 
 def test_what_was_lost_comes_back(archive: Archive) -> None:

@@ -225,6 +225,12 @@ def counted(tmp_path: Path, demo: Demo) -> tuple[str, Path]:
     return str(folder), log
 
 
+def test_the_fleet_as_metrics(demo: Demo) -> None:
+    said = demo.fleet("status", "--output", "prometheus").stdout.splitlines()
+    assert {f'fleet_instance_fine{{instance="{team}"}} 1.0' for team in TEAMS} <= set(said)
+    assert "fleet_orphans 0.0" in said
+
+
 def test_apply_again_has_nothing_to_do_and_starts_nothing(demo: Demo, counted: tuple[str, Path]) -> None:
     folder, log = counted
     done = demo.fleet("apply", path=folder)  # no --yes: there is nothing to ask

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,3 +116,14 @@ def test_follow_gives_lines_as_they_come(cluster: Cluster, namespace: str) -> No
         return ""
 
     assert '"type":"ADDED"' in asyncio.run(work())
+
+
+def test_who_follows_and_hears_nothing_can_stop(cluster: Cluster, namespace: str) -> None:
+    async def work() -> None:
+        async for _ in cluster.follow(core("configmaps", namespace), watch="true"):
+            pass
+
+    begun = time.monotonic()
+    with pytest.raises(TimeoutError):
+        asyncio.run(asyncio.wait_for(work(), 2))
+    assert time.monotonic() - begun < 10

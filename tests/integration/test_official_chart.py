@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import subprocess
-import threading
 from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,21 +12,15 @@ import pytest
 from fleet.drivers import tools
 from fleet.drivers.helm import Helm
 from fleet.errors import FleetError
+from tests.support import chart_repository
 from tests.support.sandbox import Sandbox
-
-CHART = Path(__file__).parents[1] / "data" / "charts" / "airflow"
 
 
 @pytest.fixture
 def repository(sandbox: Sandbox, tmp_path: Path) -> Iterator[str]:
     """Address of a chart repository with one version of one chart."""
-    helm, folder = tools.find("helm"), tmp_path / "repository"
-    subprocess.run([helm, "package", CHART, "--destination", folder], check=True, capture_output=True)
-    subprocess.run([helm, "repo", "index", folder], check=True, capture_output=True)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(SimpleHTTPRequestHandler, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with chart_repository.serving(tmp_path / "repository") as address:
+        yield address
 
 
 def test_the_named_version_comes_and_no_other(repository: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -239,3 +240,11 @@ def damaging(folder: Path, damage: Damage) -> Iterator[list[Path]]:
     finally:
         stop.set()
         thread.join()
+
+
+def forget(sandbox: Sandbox, team: str) -> None:
+    """Delete a team's dumps in the sandbox's bucket, and what is written down of them in the cluster."""
+    shutil.rmtree(layout.current().buckets / layout.BACKUP_BUCKET / team, ignore_errors=True)
+    patch = json.dumps({"data": {f"{team}.json": None}})
+    options = ("--namespace", "fleet-system", "--type", "merge", "--patch", patch)
+    sandbox.kubectl("patch", "configmap", "backups", *options, check=False)

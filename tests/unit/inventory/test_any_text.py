@@ -71,7 +71,7 @@ def is_document_or_errors(content: str | bytes) -> None:
 
 
 @given(st.text(st.characters(codec="utf-8")))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @example("? {a: b}\n: c")
 @example("{" * 65)
 @example(": :\n")
@@ -84,18 +84,18 @@ def test_any_text(text: str) -> None:
 
 
 @given(st.binary())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_bytes(content: bytes) -> None:
     is_document_or_errors(content)
 
 
 @given(mutated())
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 def test_any_mutation_of_an_inventory(text: str) -> None:
     is_document_or_errors(text)
 
 
 @given(inventories())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_unspoilt_ones_are_valid(text: str) -> None:
     assert errors_of(text) == []

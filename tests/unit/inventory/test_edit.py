@@ -130,7 +130,7 @@ def test_a_team_is_removed_with_all_that_is_its_own(before: str, after: str) -> 
 
 
 @given(inventories(), names, entries)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_adding_adds_the_entry_and_touches_nothing_else(text: str, name: str, entry: dict[str, Any]) -> None:
     with file_with(text) as path:
         before = load(path).inventory
@@ -151,7 +151,7 @@ def test_adding_adds_the_entry_and_touches_nothing_else(text: str, name: str, en
 
 
 @given(inventories(), names, entries)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_removing_what_was_added_gives_the_same_bytes(text: str, name: str, entry: dict[str, Any]) -> None:
     with file_with(text) as path:
         before = load(path).inventory
@@ -165,7 +165,7 @@ def test_removing_what_was_added_gives_the_same_bytes(text: str, name: str, entr
 
 
 @given(inventories(least=1))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_removing_removes_one_piece(text: str) -> None:
     with file_with(text) as path:
         before = load(path).inventory
@@ -179,7 +179,7 @@ def test_removing_removes_one_piece(text: str) -> None:
 
 
 @given(mutated(), names, entries)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_an_edit_of_any_text_succeeds_whole_or_leaves_the_file(text: str, name: str, entry: dict[str, Any]) -> None:
     with file_with(text) as path:
         try:

@@ -85,7 +85,7 @@ def _get(place: Any, key: Any) -> Any:
 
 
 @given(data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_what_fits_the_schema_fits_the_model(found: dict[str, Any]) -> None:
     checked = shape.check(found)
     if isinstance(checked, list):
