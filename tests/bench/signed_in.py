@@ -49,7 +49,7 @@ def _see(sandbox: Sandbox, password: str) -> None:
     with chromium(sandbox) as browser:
         page = browser.new_page()
         sign_in(page, f"https://{TEAM}.fleet.localhost/", PERSON, password)
-        expect(page.get_by_role("navigation").first).to_be_visible()
+        expect(page.get_by_text("Active Dags")).to_be_visible()
 
 
 def _fleet(sandbox: Sandbox, inventory: Path, *words: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -136,3 +137,37 @@ def test_the_world_is_closed_unless_the_values_open_it() -> None:
     assert allowed(rules, STRANGER, WORLD, 443)
     assert not allowed(rules, airflow("worker"), WORLD, 80)
     assert not allowed(rules, airflow("worker"), METADATA, 443)
+
+
+# The portal.
+
+PORTAL = End(
+    "fleet-system", {"app.kubernetes.io/name": "fleet-portal"}, {"kubernetes.io/metadata.name": "fleet-system"}
+)
+
+
+def test_the_portal_asks_every_airflow_and_reaches_nothing_else_of_a_team() -> None:
+    peer = {
+        "namespaceLabels": {"kubernetes.io/metadata.name": "fleet-system"},
+        "podLabels": {"app.kubernetes.io/name": "fleet-portal"},
+    }
+    front = {"peers": [{"namespaceLabels": {"kubernetes.io/metadata.name": "traefik"}}]}
+    network = {
+        "signOn": {"port": 8443, "cidrs": ["10.9.0.2/32"]},
+        "kubernetesApi": {"ports": [6443], "cidrs": ["10.9.0.4/32"]},
+    }
+    own = render("platform", {"front": front, "network": network})
+    rules = policies(network={"front": {"peers": [peer]}}) + [each for each in own if each["kind"] == "NetworkPolicy"]
+    marketing = replace(airflow("api-server"), namespace_labels={"fleet/instance": "marketing"})
+    assert allowed(rules, PORTAL, marketing, 8080)
+    assert not allowed(
+        rules, PORTAL, replace(airflow("scheduler"), namespace_labels={"fleet/instance": "marketing"}), 8793
+    )
+    assert allowed(rules, PORTAL, SIGN_ON, 8443) and allowed(rules, PORTAL, KUBERNETES, 6443)
+    assert allowed(rules, PORTAL, DNS, 53, "UDP")
+    assert not allowed(rules, PORTAL, DATABASE, 5432) and not allowed(rules, PORTAL, WORLD, 443)
+    # And the other way round: the front opens it, no team does.
+    assert allowed(rules, FRONT, PORTAL, 8080)
+    assert not any(allowed(rules, end, PORTAL, 8080) for end in (*map(airflow, COMPONENTS), STRANGER, WORLD))
+    # A pod beside it that only calls itself something else gets nowhere.
+    assert not allowed(rules, replace(PORTAL, labels={"app": "other"}), marketing, 8080)

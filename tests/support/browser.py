@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.support.sandbox import Sandbox
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 # Milliseconds. Airflow's first page on a busy machine: a megabyte of JavaScript, and a cold API server.
 PATIENCE = 60_000
 
@@ -24,6 +25,7 @@ def chromium(sandbox: Sandbox) -> Iterator[Browser]:
     """Debian's Chromium without a window; names below `localhost` it finds by itself."""
     program = _program("chromium", "chromium")
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
+        expect.set_options(timeout=PATIENCE)
         _trust(Path(home), sandbox.environment["FLEET_SANDBOX_CA"])
         # Root may not use Chromium's own sandbox, and containers often have a small /dev/shm.
         arguments = [*(["--no-sandbox"] if os.geteuid() == 0 else []), "--disable-dev-shm-usage"]
@@ -38,14 +40,15 @@ def sign_in(page: Page, url: str, username: str, password: str) -> None:
     """Open an Airflow's page and sign in there by Keycloak's form, as a person does; leaves the page where that leads."""
     page.set_default_timeout(PATIENCE)
     page.goto(url)
-    by_keycloak = page.get_by_role("link", name="keycloak").or_(page.get_by_role("button", name="keycloak"))
-    form = page.locator("#kc-form-login")
-    by_keycloak.or_(form).first.wait_for()
-    if by_keycloak.first.is_visible():
-        by_keycloak.first.click()
+    page.locator("#btn-signin-keycloak").click()
     page.locator("#username").fill(username)
     page.locator("#password").fill(password)
     page.locator("#kc-login").click()
+
+
+def keep(page: Page, name: str) -> None:
+    """A picture of the page, for whoever looks at what the tests saw."""
+    page.screenshot(path=CHECKOUT / ".artefacts" / f"{name}.png")
 
 
 def _trust(home: Path, authority: str) -> None:

@@ -78,6 +78,12 @@ def _within(block: Policy, address: str) -> bool:
 
 
 def matches(selector: Policy, labels: Mapping[str, str]) -> bool:
-    """Whether a label selector (matchLabels, matchExpressions with In) selects these labels; an empty one selects all."""
+    """Whether a label selector (matchLabels, matchExpressions with In or Exists) selects these labels; an empty one all."""
     named = selector.get("matchLabels", {}).items() <= labels.items()
-    return named and all(labels.get(one["key"]) in one["values"] for one in selector.get("matchExpressions", []))
+    return named and all(_holds(one, labels) for one in selector.get("matchExpressions", []))
+
+
+def _holds(expression: Policy, labels: Mapping[str, str]) -> bool:
+    if expression["operator"] == "Exists":
+        return expression["key"] in labels
+    return labels.get(expression["key"]) in expression["values"]

@@ -76,6 +76,7 @@ class Surroundings:
     settings: Settings = SETTINGS
     keycloak_status: int = 200
     cluster_status: int = 200
+    page: int = 500  # the most records that the API server gives at once
     asked: list[str] = field(default_factory=list)
     claims: dict[str, Any] = field(default_factory=dict)  # put over an ID token's
     key: rsa.RSAPrivateKey = field(default_factory=lambda: _key())
@@ -106,7 +107,10 @@ class Surroundings:
         self.asked.append(str(request.url))
         assert request.headers["Authorization"] == "Bearer the pod's token"
         assert request.url.path == "/api/v1/namespaces/fleet-system/configmaps"
-        return httpx.Response(self.cluster_status, json={"items": self.config_maps})
+        size, first = min(int(request.url.params["limit"]), self.page), int(request.url.params.get("continue", 0))
+        more = {"continue": str(first + size)} if first + size < len(self.config_maps) else {}
+        items = self.config_maps[first : first + size]
+        return httpx.Response(self.cluster_status, json={"items": items, "metadata": more})
 
     def _outside(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(str(request.url))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +20,8 @@ from fleet_portal.settings import Settings
 ROLES = ("admin", "op", "user", "viewer")
 # How long a list is served before the cluster is asked again, whoever asks.
 FRESH_SECONDS = 5.0
+# Records are large (some 10 kB each) and little of one is needed: a page at a time is all that is held of a thousand.
+_PAGE = 100
 _log = logging.getLogger(__name__)
 
 
@@ -70,24 +72,28 @@ class Fleet:
 
     async def _instances(self) -> tuple[Instance, ...]:
         if self._clock() - self._read_at >= FRESH_SECONDS:
-            read = [_instance(manifest) for manifest in await self._records()]
-            self._known = tuple(sorted(filter(None, read), key=lambda each: each.name))
+            read = [instance async for page in self._records() for instance in map(_instance, page) if instance]
+            self._known = tuple(sorted(read, key=lambda each: each.name))
             self._read_at = self._clock()
         return self._known
 
-    async def _records(self) -> list[dict[str, Any]]:
+    async def _records(self) -> AsyncIterator[list[dict[str, Any]]]:
         url = f"{self._settings.api}/api/v1/namespaces/{self._settings.namespace}/configmaps"
-        # Kubernetes renews the file before the token in it ends.
-        try:
-            token = (self._settings.account / "token").read_text(encoding="utf-8").strip()
-            answer = await self._http.get(
-                url, params={"labelSelector": "fleet/record=instance"}, headers={"Authorization": f"Bearer {token}"}
-            )
-            answer.raise_for_status()
-            items: list[dict[str, Any]] = answer.json()["items"]
-        except (OSError, httpx.HTTPError, ValueError, KeyError) as error:
-            raise Unreadable(f"{url}: {error or type(error).__name__}") from error
-        return items
+        query = {"labelSelector": "fleet/record=instance", "limit": str(_PAGE)}
+        while True:
+            try:
+                # Kubernetes renews the file before the token in it ends.
+                token = (self._settings.account / "token").read_text(encoding="utf-8").strip()
+                answer = await self._http.get(url, params=query, headers={"Authorization": f"Bearer {token}"})
+                answer.raise_for_status()
+                page = answer.json()
+                items, more = page["items"], page["metadata"].get("continue")
+            except (OSError, httpx.HTTPError, ValueError, KeyError) as error:
+                raise Unreadable(f"{url}: {error or type(error).__name__}") from error
+            yield items
+            if not more:
+                return
+            query["continue"] = more
 
 
 def _instance(manifest: Mapping[str, Any]) -> Instance | None:

@@ -47,6 +47,13 @@ def test_the_health_of_others_is_not_even_asked(around: Surroundings) -> None:
     ]
 
 
+def test_every_page_of_the_records_is_read(around: Surroundings) -> None:
+    around.page = 1
+    alice = page(around, "alice")
+    assert "marketing" in alice and "research" in alice
+    assert sum("configmaps" in url for url in around.asked) == len(around.config_maps)
+
+
 def test_a_card_says_health_version_owner_and_role(around: Surroundings) -> None:
     bob = page(around, "bob")
     assert "1 Airflow: 1 healthy" in bob
