@@ -15,8 +15,14 @@ demo: .venv/.done ## set everything up, add two teams, run a DAG in each, show t
 	PATH="$(CURDIR)/$(BIN):$$PATH" sandbox/demo.sh
 
 .PHONY: test
-test: lint sandbox-up ## everything: linters, then all four layers of tests, on a sandbox that is up (built if need be)
+test: lint sandbox-up browser ## everything: linters, then all four layers of tests, on a sandbox that is up (built if need be)
 	$(PYTEST) tests/unit tests/golden tests/integration tests/e2e
+
+.PHONY: browser
+browser: ## what the tests look at pages with: Debian's Chromium, and certutil, by which it trusts the sandbox's certificates
+	@command -v chromium >/dev/null && command -v certutil >/dev/null || { \
+		apt-get update --quiet && DEBIAN_FRONTEND=noninteractive \
+		apt-get install --yes --quiet --no-install-recommends chromium libnss3-tools; }
 
 .PHONY: unit
 unit: .venv/.done ## the tests that need nothing but Python: seconds

@@ -23,7 +23,7 @@ PATIENCE = 60_000
 @contextmanager
 def chromium(sandbox: Sandbox) -> Iterator[Browser]:
     """Debian's Chromium without a window; names below `localhost` it finds by itself."""
-    program = _program("chromium", "chromium")
+    program = _program("chromium")
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
         expect.set_options(timeout=PATIENCE)
         _trust(Path(home), sandbox.environment["FLEET_SANDBOX_CA"])
@@ -55,11 +55,10 @@ def _trust(home: Path, authority: str) -> None:
     """The certificate store of NSS below the home folder is the one that Chromium reads."""
     store = home / ".pki" / "nssdb"
     store.mkdir(parents=True)
-    certutil = _program("certutil", "libnss3-tools")
+    certutil = _program("certutil")
     for words in (("-N", "--empty-password"), ("-A", "-t", "C,,", "-n", "fleet-sandbox", "-i", authority)):
         subprocess.run([certutil, "-d", f"sql:{store}", *words], check=True, capture_output=True)
 
 
-def _program(name: str, package: str) -> str:
-    found = shutil.which(name)
-    return found or pytest.fail(f"{name} is missing: apt-get install {package}")
+def _program(name: str) -> str:
+    return shutil.which(name) or pytest.fail(f"{name} is missing: `make browser` installs it")
