@@ -17,9 +17,9 @@ MADE = "<!-- Made by docs/generate.py; change the code and run it again. -->"
 MEANINGS = {
     ExitCode.DONE: "All is done, or there was nothing to do.",
     ExitCode.FAILED: "It failed. For `fleet status`: some instance is not as it should be. For `fleet sandbox status`: "
-    "some part is not up.",
+    "some part is not up. For `fleet verify`: something could not be tried.",
     ExitCode.REFUSED: "Refused, and nothing was changed: a wrong inventory or option, an unknown name, the answer was no, "
-    "or there was nobody to ask.",
+    "or there was nobody to ask. For `fleet verify`: a wall has a hole.",
     ExitCode.PARTLY_DONE: "Some instances are done, others failed; run the same command again to go on.",
     ExitCode.INTERRUPTED: "Interrupted by Ctrl-C or SIGTERM; run the same command again to go on.",
 }

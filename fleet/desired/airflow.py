@@ -87,12 +87,16 @@ def _components(platform: Platform, instance: Resolved) -> dict[str, Any]:
     behind_front = [{"name": "FORWARDED_ALLOW_IPS", "value": "*"}] if platform.urls != "service" else []
     trust = front.trust(platform)
     groomer = {"logGroomerSidecar": {"enabled": False}}  # logs go to standard output and to the remote log store
+    # Only the KubernetesExecutor talks to Kubernetes.
+    talks = instance.executor == "KubernetesExecutor"
+    no_token = {} if talks else {"serviceAccount": {"automountServiceAccountToken": False}}
     return {
         "apiServer": _component(instance, size.api_server)
+        | no_token
         | {"apiServerConfig": webserver_config(platform, instance)}
         | {key: value for key, value in trust.items() if key != "env"}
         | {"env": [_ASYNC_CONNECTION, *sign_on, *behind_front, *trust.get("env", [])]},
-        "scheduler": _component(instance, size.scheduler) | groomer,
+        "scheduler": _component(instance, size.scheduler) | groomer | no_token,
         "dagProcessor": _component(instance, size.dag_processor) | groomer,
         "triggerer": _component(instance, size.triggerer) | groomer | {"persistence": {"enabled": False}},
         "workers": {"kubernetes": {"resources": resources(size.worker)}},

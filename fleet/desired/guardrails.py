@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from fleet.desired import front, gcp, naming
 from fleet.desired.resolve import Resolved
-from fleet.model import GitDags, Platform
+from fleet.model import Egress, GitDags, Platform
 
 # Who may open an Airflow from outside its namespace: the front, wherever it runs, and the tunnel through which a managed
 # API server reaches Services (GKE's konnectivity), by which fleet asks Airflow how it is.
@@ -22,6 +22,8 @@ _PORTAL = {
     "namespaceLabels": {"kubernetes.io/metadata.name": naming.SYSTEM_NAMESPACE},
     "podLabels": {"app.kubernetes.io/name": naming.PORTAL},
 }
+# Where clouds have their metadata server: https://www.rfc-editor.org/rfc/rfc3927 and, on AWS, an address of version 6.
+_LINK_LOCAL = {4: "169.254.0.0/16", 6: "fd00:ec2::254/128"}
 _DEFAULT_PORTS = {"http": 80, "https": 443, "git": 9418, "ssh": 22}
 
 
@@ -69,7 +71,7 @@ def _network(platform: Platform, instance: Resolved) -> dict[str, Any]:
             "peers": [*FRONT, *portal],
             **({"route": route} if (route := front.route(platform, instance.name)) else {}),
         },
-        "extraEgress": gcp.egress(platform) + [{"cidrs": each.cidrs, "ports": each.ports} for each in instance.egress],
+        "extraEgress": gcp.egress(platform) + [rule for each in instance.egress for rule in _egress(each)],
     }
 
 
@@ -77,6 +79,23 @@ def sign_on(platform: Platform) -> dict[str, Any]:
     """Where Keycloak is, for a network policy."""
     address = urlsplit(platform.sso.url)
     return {"port": address.port or _DEFAULT_PORTS[address.scheme], "cidrs": _cidrs(address.hostname or "")}
+
+
+def _egress(egress: Egress) -> list[dict[str, Any]]:
+    """What the inventory opens; a range around the link-local addresses, say all, does not mean the metadata server."""
+    wide = [cidr for cidr in egress.cidrs if _holds_link_local(cidr)]
+    narrow = [cidr for cidr in egress.cidrs if cidr not in wide]
+    rules = [{"cidrs": [cidr], "except": [_link_local(cidr)], "ports": egress.ports} for cidr in wide]
+    return [*rules, *([{"cidrs": narrow, "ports": egress.ports}] if narrow else [])]
+
+
+def _holds_link_local(cidr: str) -> bool:
+    network, inner = ipaddress.ip_network(cidr), ipaddress.ip_network(_link_local(cidr))
+    return network != inner and network.supernet_of(inner)  # type: ignore[arg-type]  # both are of one version
+
+
+def _link_local(cidr: str) -> str:
+    return _LINK_LOCAL[ipaddress.ip_network(cidr).version]
 
 
 def _git(instance: Resolved) -> dict[str, Any] | None:

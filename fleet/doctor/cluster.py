@@ -28,18 +28,22 @@ RIGHTS: tuple[tuple[str, str, str], ...] = (
     ("", "serviceaccounts", "create patch delete"),
     ("", "resourcequotas", "create patch delete"),
     ("", "limitranges", "create patch delete"),
-    ("", "pods", "list"),
+    ("", "pods", "list create"),
     ("", "pods/log", "get"),
+    ("", "events", "list"),
+    ("apps", "daemonsets", "list"),
     ("apps", "deployments", "list create patch delete"),
     ("apps", "statefulsets", "list create patch delete"),
     ("batch", "jobs", "list create delete"),
     ("coordination.k8s.io", "leases", "get list create update delete"),
     ("networking.k8s.io", "ingressclasses", "list"),
     ("networking.k8s.io", "ingresses", "create patch delete"),
-    ("networking.k8s.io", "networkpolicies", "create patch delete"),
+    ("networking.k8s.io", "networkpolicies", "list create patch delete"),
     ("policy", "poddisruptionbudgets", "create patch delete"),
-    ("rbac.authorization.k8s.io", "roles", "create patch delete escalate"),
-    ("rbac.authorization.k8s.io", "rolebindings", "create patch delete"),
+    ("rbac.authorization.k8s.io", "roles", "list create patch delete escalate"),
+    ("rbac.authorization.k8s.io", "rolebindings", "list create patch delete"),
+    ("rbac.authorization.k8s.io", "clusterroles", "list"),
+    ("rbac.authorization.k8s.io", "clusterrolebindings", "list"),
 )
 
 # DaemonSets of network plug-ins that enforce NetworkPolicy, by name.
@@ -147,8 +151,7 @@ async def _network(cluster: Cluster) -> list[Finding]:
     if cluster.context == tools.SANDBOX_CONTEXT:
         what = "the sandbox's network does not enforce them: it shows the policies, and is no wall between teams"
         return [Finding("cluster", "network policies", "warn", what, "in production take a network plug-in that does")]
-    running = await cluster.list(group("apps/v1", "daemonsets"), metadata_only=True)
-    if by := enforcing(each["metadata"]["name"] for each in running):
+    if by := await network_plugin(cluster):
         return [Finding("cluster", "network policies", "ok", f"enforced by {by}")]
     what = "no network plug-in that is known to enforce them: teams may reach each other"
     return [
@@ -156,6 +159,13 @@ async def _network(cluster: Cluster) -> list[Finding]:
             "cluster", "network policies", "warn", what, "install one, such as Calico or Cilium; on GKE Dataplane V2"
         )
     ]
+
+
+async def network_plugin(cluster: Cluster) -> str:
+    """The network plug-in that enforces NetworkPolicy; empty where none is known to."""
+    return enforcing(
+        each["metadata"]["name"] for each in await cluster.list(group("apps/v1", "daemonsets"), metadata_only=True)
+    )
 
 
 def enforcing(daemon_sets: Iterable[str]) -> str:

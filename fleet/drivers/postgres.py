@@ -5,7 +5,7 @@ Only what no API of Cloud SQL does. As Terraform, it reaches the server at the i
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -132,6 +132,23 @@ async def wall(admin: Login, database: str, role: str) -> None:
     async with admin.connected("postgres") as connection:
         await connection.execute(sql.SQL("revoke all on database {} from public").format(names[0]))
         await connection.execute(sql.SQL("grant connect, temporary on database {} to {}").format(*names))
+
+
+async def may_enter(admin: Login, database: str, roles: Sequence[str]) -> list[str]:
+    """Those of some roles, and `public`, that may connect to a database; superusers may everywhere and are no such role.
+
+    Raises:
+        FleetError: the server cannot be reached or refuses, or there is no such database.
+    """
+    query = """
+        select rolname from pg_roles where rolname = any(%(roles)s)
+           and has_database_privilege(rolname, %(database)s, 'connect')
+        union all
+        select 'public' where has_database_privilege('public', %(database)s, 'connect')
+    """
+    async with admin.connected("postgres") as connection:
+        found = await connection.execute(query, {"roles": list(roles), "database": database})
+        return [str(name) for (name,) in await found.fetchall()]
 
 
 async def switch(admin: Login, database: str, fresh: str, aside: str) -> None:

@@ -129,6 +129,17 @@ def test_the_api_server_fetches_logs_where_they_are_served() -> None:
     assert not allowed(rules, airflow("worker"), airflow("triggerer"), 8794)
 
 
+def test_a_place_without_an_address_is_anywhere_but_the_metadata_server() -> None:
+    rules = policies(network={"git": {"ports": [80, 443], "cidrs": []}})
+    for end in (WORLD, DNS, NEIGHBOUR):
+        assert allowed(egress_only(rules), airflow("worker"), end, 80)
+    assert not any(allowed(rules, airflow(one), METADATA, port) for one in COMPONENTS for port in (80, 443))
+
+
+def egress_only(rules: list[Policy]) -> list[Policy]:
+    return [rule for rule in rules if rule["metadata"]["namespace"] == NAMESPACE]
+
+
 def test_the_world_is_closed_unless_the_values_open_it() -> None:
     assert not any(allowed(policies(), airflow(one), WORLD, 443) for one in COMPONENTS)
     web = {"cidrs": ["0.0.0.0/0"], "except": ["169.254.169.254/32"], "ports": [443]}

@@ -23,7 +23,8 @@ matchExpressions:
     values: {{ toJson . }}
 {{- end }}
 
-{{/* Peers of a place given as cidrs, or as labels of namespace and pods; nothing where it names neither: anywhere. */}}
+{{/* Peers of a place given as cidrs, or as labels of namespace and pods. Where it names neither: anywhere, but not the link-local
+     addresses, where clouds have their metadata server. Pods are named apart: on some networks address ranges mean none. */}}
 {{- define "guardrails.peers" -}}
 {{- $except := .except -}}
 {{- range .cidrs }}
@@ -42,6 +43,14 @@ matchExpressions:
   podSelector:
     matchLabels: {{ toJson . }}
   {{- end }}
+{{- else if not .cidrs }}
+- ipBlock:
+    cidr: 0.0.0.0/0
+    except: [169.254.0.0/16]
+- ipBlock:
+    cidr: ::/0
+    except: ["fe80::/10", "fd00:ec2::254/128"]
+- namespaceSelector: {}
 {{- end }}
 {{- end }}
 
