@@ -8,13 +8,19 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS))  # for the modules beside this one, when it is not run as a script
 
+import attempts_reference  # noqa: E402
 import command_reference  # noqa: E402
 import inventory_reference  # noqa: E402
 
 
 def pages() -> dict[str, str]:
     """Path below docs, and content, of every page that is made."""
-    return {**inventory_reference.pages(), **command_reference.pages(), "adr/README.md": _decisions()}
+    return {
+        **inventory_reference.pages(),
+        **command_reference.pages(),
+        **attempts_reference.pages(),
+        "adr/README.md": _decisions(),
+    }
 
 
 def _decisions() -> str:

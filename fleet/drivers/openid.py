@@ -10,7 +10,8 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from http.cookiejar import CookieJar
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -20,6 +21,8 @@ _SECONDS = 15.0
 _MESSAGE = re.compile(
     r'<p[^>]*class="instruction"[^>]*>\s*(.*?)\s*</p>|id="kc-page-title"[^>]*>\s*(.*?)\s*<', re.DOTALL
 )
+
+_FORM = re.compile(r'<form[^>]*action="([^"]+)"')
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,11 @@ class Answer:
         except (ValueError, AttributeError):
             return self._page() if self.status >= 400 else ""
 
+    @property
+    def code(self) -> str:
+        """The code in a redirect; empty where there is none."""
+        return next(iter(parse_qs(urlsplit(self.location).query).get("code", [])), "")
+
     def _page(self) -> str:
         found = _MESSAGE.search(self.text)
         return html.unescape(next(filter(None, found.groups()), "")) if found else f"HTTP {self.status}"
@@ -56,58 +64,78 @@ class Realm:
 
     async def authorize(self, **query: str) -> Answer:
         """The authorization endpoint: where a browser is sent to sign in."""
-        return await self._ask(f"{self._protocol}/auth?{urlencode(query)}")
+        return await self.ask(f"{self._protocol}/auth?{urlencode(query)}")
 
     async def logout(self, **query: str) -> Answer:
         """The logout endpoint."""
-        return await self._ask(f"{self._protocol}/logout?{urlencode(query)}")
+        return await self.ask(f"{self._protocol}/logout?{urlencode(query)}")
 
     async def token(self, **form: str) -> Answer:
         """The token endpoint."""
-        return await self._ask(f"{self._protocol}/token", form)
+        return await self.ask(f"{self._protocol}/token", form)
 
-    async def read(self, bearer: str, path: str) -> Any:
-        """What the admin API has at ``path`` below the realm.
-
-        Raises:
-            FleetError: it refuses.
-        """
-        url = f"{self.url.rstrip('/')}/admin/realms/{self.name}{path}"
-        answer = await self._ask(url, headers={"Authorization": f"Bearer {bearer}"})
-        if answer.status != 200:
-            raise FleetError(f"Keycloak's admin API refuses {path} (HTTP status {answer.status})", where=self.url)
-        return json.loads(answer.text)
+    async def sign_in(self, user: str, password: str, **query: str) -> Answer:
+        """What a browser gets when a person signs in at the authorization endpoint: mostly a redirect with a code."""
+        opener = _opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+        page = await self.ask(f"{self._protocol}/auth?{urlencode(query)}", opener=opener)
+        form = _FORM.search(page.text)
+        if form is None:
+            return page
+        return await self.ask(html.unescape(form[1]), {"username": user, "password": password}, opener=opener)
 
     @property
     def _protocol(self) -> str:
         return f"{self.url.rstrip('/')}/realms/{self.name}/protocol/openid-connect"
 
-    async def _ask(
-        self, url: str, form: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+    async def ask(
+        self, url: str, form: Mapping[str, str] | None = None, opener: urllib.request.OpenerDirector | None = None
     ) -> Answer:
+        """One request; with a form it is a POST.
+
+        Raises:
+            FleetError: Keycloak is away.
+        """
         data = None if form is None else urlencode(form).encode()
-        request = urllib.request.Request(url, data, dict(headers or {}))  # noqa: S310 (the inventory takes http(s) only)
-        try:
-            return await asyncio.to_thread(_open, request)
-        except OSError as error:
+        return await _send(self.url, urllib.request.Request(url, data), opener)  # noqa: S310
+
+
+@dataclass(frozen=True)
+class Administrator:
+    """The admin API of one realm."""
+
+    realm: Realm
+    user: str
+    password: str = field(repr=False)
+
+    async def call(self, method: str, path: str, body: object = None) -> Any:
+        """The answer's JSON, or the address of what was made, or None.
+
+        Args:
+            path: below the realm.
+
+        Raises:
+            FleetError: Keycloak is away, or refuses.
+        """
+        url = f"{self.realm.url.rstrip('/')}/admin/realms/{self.realm.name}{path}"
+        headers = {"Authorization": f"Bearer {await self._token()}", "Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310
+        answer = await _send(self.realm.url, request)
+        if answer.status >= 300:
+            raise FleetError(f"Keycloak refuses to {method} {path} (HTTP status {answer.status})", where=self.realm.url)
+        return json.loads(answer.text) if answer.text else answer.location or None
+
+    async def _token(self) -> str:
+        """One for each call: they live for a minute."""
+        form = {"grant_type": "password", "client_id": "admin-cli", "username": self.user, "password": self.password}
+        answer = await Realm(self.realm.url, "master").token(**form)
+        if answer.status != 200:
             raise FleetError(
-                f"Keycloak does not answer ({type(error).__name__})",
-                where=self.url,
-                hint="start it, or correct `sso.url`",
-            ) from error
-
-
-async def administrator(url: str, user: str, password: str) -> str:
-    """An administrator's token.
-
-    Raises:
-        FleetError: Keycloak is away, or refuses.
-    """
-    form = {"grant_type": "password", "client_id": "admin-cli", "username": user, "password": password}
-    answer = await Realm(url, "master").token(**form)
-    if answer.status != 200:
-        raise FleetError(f"Keycloak refuses its administrator (HTTP status {answer.status})", where=url)
-    return str(json.loads(answer.text)["access_token"])
+                f"Keycloak refuses its administrator (HTTP status {answer.status})",
+                where=self.realm.url,
+                hint="correct `sso-admin-username` and `sso-admin-password` in the Secret fleet-platform",
+            )
+        return str(json.loads(answer.text)["access_token"])
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
@@ -115,9 +143,26 @@ class _Stay(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _open(request: urllib.request.Request) -> Answer:
+def _opener(*handlers: urllib.request.BaseHandler) -> urllib.request.OpenerDirector:
+    return urllib.request.build_opener(_Stay(), *handlers)
+
+
+async def _send(
+    server: str, request: urllib.request.Request, opener: urllib.request.OpenerDirector | None = None
+) -> Answer:
     try:
-        with urllib.request.build_opener(_Stay()).open(request, timeout=_SECONDS) as answer:
-            return Answer(answer.status, "", answer.read().decode(errors="replace"))
+        return await asyncio.to_thread(_open, request, opener or _opener())
+    except OSError as error:
+        raise FleetError(
+            f"Keycloak does not answer ({type(error).__name__})",
+            where=server,
+            hint="start it, or correct `sso.url`",
+        ) from error
+
+
+def _open(request: urllib.request.Request, opener: urllib.request.OpenerDirector) -> Answer:
+    try:
+        with opener.open(request, timeout=_SECONDS) as answer:
+            return Answer(answer.status, answer.headers.get("Location", ""), answer.read().decode(errors="replace"))
     except urllib.error.HTTPError as error:
         return Answer(error.code, error.headers.get("Location", ""), error.read().decode(errors="replace"))

@@ -106,6 +106,8 @@ ATTEMPTS: tuple[Attempt, ...] = (
     Attempt("web-cookie", "airflow", "airflow", "shows another team's Airflow its own cookie", each=True, awake=True),
     Attempt("web-worker", "airflow", "airflow", "calls another team's workers' API with a task's token of its own",
             each=True, awake=True),
+    Attempt("web-script", "airflow", "airflow", "has a script on its page call another team's API with the visitor's cookies",
+            each=True, awake=True),
     Attempt("web-logs", "airflow", "airflow", "reads logs from another team's log server", each=True, awake=True),
     # What Keycloak says to what a team knows: its client's secret.
     Attempt("sso-secret", "sign-on", "outside", "uses its own secret at another team's client", each=True),
@@ -115,6 +117,10 @@ ATTEMPTS: tuple[Attempt, ...] = (
     Attempt("sso-password", "sign-on", "outside", "asks for a token with a person's password"),
     Attempt("sso-pkce", "sign-on", "outside", "signs people in without PKCE"),
     Attempt("sso-implicit", "sign-on", "outside", "has the token put into the address of the page"),
+    Attempt("sso-code", "sign-on", "outside", "redeems a code that was meant for another team's page", each=True),
+    Attempt("sso-code-page", "sign-on", "outside", "redeems a code of its own for another team's page", each=True),
+    Attempt("sso-code-proof", "sign-on", "outside", "redeems a code without the proof that it asked for it (PKCE)"),
+    Attempt("sso-code-twice", "sign-on", "outside", "redeems a code twice"),
     Attempt("sso-client", "sign-on", "judged", "has a client that trusts more than the one page and its own roles"),
     Attempt("sso-realm-roles", "sign-on", "judged", "has a role of the whole realm that an Airflow could take for its own"),
     # What the network lets through, by the policies.
@@ -126,8 +132,3 @@ ATTEMPTS: tuple[Attempt, ...] = (
 )  # fmt: skip
 
 BY_ID = {attempt.id: attempt for attempt in ATTEMPTS}
-
-
-def of(place: Place) -> list[Attempt]:
-    """The attempts that are made from one place."""
-    return [attempt for attempt in ATTEMPTS if attempt.place == place]

@@ -13,11 +13,11 @@ from fleet.desired import naming
 from fleet.drivers.kubernetes import Cluster, Manifest, core, group
 from fleet.errors import FleetError
 from fleet.model import Platform
-from fleet.verify.attempts import BY_ID, of
+from fleet.verify.attempts import BY_ID
 from fleet.verify.job import DEADLINE_SECONDS, LABEL, Inside, job
 from fleet.verify.matrix import Cell, Try, cell
 from fleet.verify.probe import MARK
-from fleet.verify.scene import Scene, Team
+from fleet.verify.scene import Scene, Team, expected
 
 _PAUSE_SECONDS = 0.5
 
@@ -47,11 +47,7 @@ async def _made(
 
 
 def _none(scene: Scene, team: Team, inside: Inside, why: str) -> list[Cell]:
-    return [
-        cell(Try(attempt.id, team.name, other), "unknown", why)
-        for attempt in of(inside)
-        for other in ([each.name for each in scene.others(team.name)] if attempt.each else [""])
-    ]
+    return [cell(each, "unknown", why) for each in expected(scene, team) if BY_ID[each.attempt].place == inside]
 
 
 def orders(scene: Scene, team: Team, inside: Inside, platform: Platform) -> dict[str, Any]:

@@ -6,7 +6,7 @@ One LIST per kind over all namespaces, whatever the number of teams.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ from fleet.doctor.cluster import network_plugin
 from fleet.drivers.kubernetes import Cluster, Manifest, core, group
 from fleet.model import Executor
 from fleet.observe import Observed
+from fleet.verify.attempts import ATTEMPTS
+from fleet.verify.matrix import Try
 
 _POD_TEMPLATE = "pod_template_file.yaml"
 
@@ -58,6 +60,19 @@ class Scene:
     def others(self, team: str) -> list[Team]:
         """All teams but one."""
         return [each for name, each in self.teams.items() if name != team]
+
+
+def expected(scene: Scene, team: Team) -> Iterator[Try]:
+    """Every try that a team is to make, in the order of the attempts."""
+    for attempt in ATTEMPTS:
+        if attempt.executor not in (None, team.executor):
+            continue
+        if not attempt.each:
+            yield Try(attempt.id, team.name)
+            continue
+        for other in scene.others(team.name):
+            if other.awake or not attempt.awake:
+                yield Try(attempt.id, team.name, other.name)
 
 
 async def look(cluster: Cluster, desired: Desired, observed: Observed) -> Scene:

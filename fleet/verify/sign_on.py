@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from fleet.desired import naming
-from fleet.drivers.openid import Answer, Realm
+from fleet.drivers.openid import Administrator, Answer, Realm
 from fleet.errors import FleetError
 from fleet.verify.matrix import Cell, Try, cell
 from fleet.verify.scene import Team
@@ -37,10 +37,10 @@ async def attempts(team: Team, others: Sequence[Team], realm: Realm, secret: str
             (Try("sso-secret", team.name, other.name), partial(_others_client, team, other, realm, secret)),
             (Try("sso-redirect", team.name, other.name), partial(_sent, team, realm, [callback(other)])),
         ]
-    return [await _settled(tried, work) for tried, work in tries]
+    return [await settled(tried, work) for tried, work in tries]
 
 
-async def _settled(tried: Try, work: Callable[[], Awaitable[Outcome]]) -> Cell:
+async def settled(tried: Try, work: Callable[[], Awaitable[Outcome]]) -> Cell:
     try:
         return cell(tried, *await work())
     except FleetError as error:
@@ -57,7 +57,7 @@ async def _begin(team: Team, realm: Realm, redirect: str, **other: str) -> Answe
     return await realm.authorize(**{**query, "scope": "openid", "state": "verify", **_CHALLENGE, **other})
 
 
-def _judged(answer: Answer) -> Outcome:
+def judged(answer: Answer) -> Outcome:
     """An error refuses; a page to sign in at, or a code, does not."""
     if answer.status >= 500:
         return "unknown", answer.error
@@ -70,7 +70,7 @@ async def _sent(team: Team, realm: Realm, targets: Sequence[str]) -> Outcome:
         return "unknown", "Keycloak shows no page to sign in at for the team's own client"
     how = ""
     for target in targets:
-        verdict, how = _judged(await _begin(team, realm, target))
+        verdict, how = judged(await _begin(team, realm, target))
         if verdict != "refused":
             return verdict, f"{how}: {target}"
     return "refused", how
@@ -99,18 +99,18 @@ async def _logout(team: Team, realm: Realm) -> Outcome:
     client = naming.client_id(team.name)
     if (await realm.logout(client_id=client, post_logout_redirect_uri=f"{team.desired.url}/")).status >= 400:
         return "unknown", "Keycloak does not send people home either"
-    return _judged(await realm.logout(client_id=client, post_logout_redirect_uri=_ELSEWHERE))
+    return judged(await realm.logout(client_id=client, post_logout_redirect_uri=_ELSEWHERE))
 
 
 async def _without_pkce(team: Team, realm: Realm) -> Outcome:
     if (await _begin(team, realm, callback(team))).status != 200:
         return "unknown", "Keycloak shows no page to sign in at with PKCE either"
     query = {"client_id": naming.client_id(team.name), "redirect_uri": callback(team), "response_type": "code"}
-    return _judged(await realm.authorize(**query, scope="openid", state="verify"))
+    return judged(await realm.authorize(**query, scope="openid", state="verify"))
 
 
 async def _implicit(team: Team, realm: Realm) -> Outcome:
-    return _judged(await _begin(team, realm, callback(team), response_type="id_token token", nonce="verify"))
+    return judged(await _begin(team, realm, callback(team), response_type="id_token token", nonce="verify"))
 
 
 async def _known(team: Team, realm: Realm, secret: str) -> bool:
@@ -152,24 +152,24 @@ async def _password(team: Team, realm: Realm, secret: str) -> Outcome:
     return ("refused" if refused else "hole"), answer.error
 
 
-async def judge(team: Team, realm: Realm, bearer: str) -> list[Cell]:
+async def judge(team: Team, keycloak: Administrator) -> list[Cell]:
     """What the team's client and the realm look like to the administrator."""
 
     async def client() -> Outcome:
-        found = await realm.read(bearer, f"/clients?clientId={quote(naming.client_id(team.name))}")
+        found = await keycloak.call("GET", f"/clients?clientId={quote(naming.client_id(team.name))}")
         if not found:
             return "unknown", "there is no such client"
         faults = client_faults(found[0], team.desired.url)
         return ("hole", "; ".join(faults)) if faults else ("refused", "exact addresses, confidential, its own roles")
 
     async def roles() -> Outcome:
-        names = [str(each["name"]) for each in await realm.read(bearer, "/roles?max=1000")]
+        names = [str(each["name"]) for each in await keycloak.call("GET", "/roles?max=1000")]
         found = [name for name in names if name.lower() in _ROLES]
         return ("hole", f"realm role {', '.join(found)}") if found else ("refused", f"none among {len(names)}")
 
     return [
-        await _settled(Try("sso-client", team.name), client),
-        await _settled(Try("sso-realm-roles", team.name), roles),
+        await settled(Try("sso-client", team.name), client),
+        await settled(Try("sso-realm-roles", team.name), roles),
     ]
 
 

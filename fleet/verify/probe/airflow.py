@@ -9,6 +9,7 @@ import os
 import uuid
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from . import database
 from .common import (
@@ -40,8 +41,8 @@ _NUMBERS = (1, 2, 3)
 Place = Mapping[str, Any]
 
 
-def _get(place: Place, path: str, **headers: str) -> Answer:
-    return ask(place["airflow"] + path, headers=headers)
+def _get(place: Place, path: str, method: str = "GET", **headers: str) -> Answer:
+    return ask(place["airflow"] + path, method, headers)
 
 
 def _bearer(value: str) -> dict[str, str]:
@@ -80,7 +81,7 @@ def _call(context: Context, other: Place, path: str, **headers: str) -> Outcome:
 def _taken_at_home(context: Context) -> str:
     """How this instance's own Airflow takes what is signed with its key; empty where it does not."""
     home = context["team"]
-    people = database._rows("select id from ab_user where active order by id limit 1")
+    people = database.rows("select id from ab_user where active order by id limit 1")
     if people:
         number = str(people[0][0])
         answer = _get(home, "/ui/auth/me", **_bearer(token(_key(), _claims(home, number))))
@@ -144,6 +145,33 @@ def _let_in(answer: Answer) -> bool:
     return answer.status == 403 and "auth token" not in answer.text
 
 
+def _script(context: Context, other: Place) -> Outcome:
+    """What a browser asks before it lets a script of one page call another's API, and what cookies it would send along."""
+    origins = [_origin(place["issuer"]) for place in (context["team"], other)]
+    if origins[0] == origins[1]:
+        return hole(f"both pages are of one origin, {origins[0]}: a script on one is a script on the other")
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+    try:
+        preflight = _get(other, "/api/v2/dags/any/dagRuns", "OPTIONS", Origin=origins[0], **asked)
+        simple = _get(other, _API, Origin=origins[0])
+        login = _get(other, "/auth/login/")
+    except OSError as error:
+        return unreachable(context, error)
+    granted = [each.headers.get("access-control-allow-origin", "") for each in (preflight, simple)]
+    if found := [each for each in granted if each in ("*", origins[0])]:
+        return hole(f"Access-Control-Allow-Origin: {found[0]}")
+    if "domain=" in login.headers.get("set-cookie", "").lower():
+        return hole("its cookies are for the whole domain")
+    return refused(
+        f"HTTP {preflight.status} to a preflight from {origins[0]}, which it does not allow; cookies of its host only"
+    )
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def _logs(context: Context, other: Place) -> Outcome:
     if not other["log_servers"]:
         return unknown("no pod of it serves logs")
@@ -168,5 +196,6 @@ AGAINST: dict[str, ProbeOther] = {
     "web-unsigned": _unsigned,
     "web-cookie": _cookie,
     "web-worker": _worker,
+    "web-script": _script,
     "web-logs": _logs,
 }

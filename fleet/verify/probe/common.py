@@ -24,6 +24,7 @@ Probe = Callable[[Context], Outcome]
 ProbeOther = Callable[[Context, Mapping[str, Any]], Outcome]
 
 SECONDS = 5.0
+_MOST = 65536  # bytes of an answer that are read
 _SHOWN = 160  # characters of an answer that go into the report
 
 
@@ -44,8 +45,13 @@ class Answer:
     """What a server said."""
 
     status: int
-    location: str
+    headers: Mapping[str, str]  # names in lower case; of repeated ones the last
     text: str
+
+    @property
+    def location(self) -> str:
+        """Where a redirect leads."""
+        return self.headers.get("location", "")
 
     @property
     def short(self) -> str:
@@ -89,10 +95,14 @@ def ask(
     request = urllib.request.Request(url, data, dict(headers or {}), method=method)  # noqa: S310
     try:
         with opener.open(request, timeout=SECONDS) as answer:
-            return Answer(answer.status, "", answer.read(65536).decode(errors="replace"))
+            return _answer(answer.status, answer)
     except urllib.error.HTTPError as error:
-        text = error.read(65536).decode(errors="replace")
-        return Answer(error.code, error.headers.get("Location", ""), text)
+        return _answer(error.code, error)
+
+
+def _answer(status: int, said: Any) -> Answer:
+    headers = {name.lower(): value for name, value in said.headers.items()}
+    return Answer(status, headers, said.read(_MOST).decode(errors="replace"))
 
 
 def address(host: str) -> str:

@@ -83,7 +83,7 @@ def _run(statement: str, *values: object, allowed: str = "") -> Outcome:
         connection.close()
 
 
-def _rows(statement: str, *values: object) -> list[tuple[Any, ...]]:
+def rows(statement: str, *values: object) -> list[tuple[Any, ...]]:
     connection = _connect()
     try:
         with connection.cursor() as cursor:
@@ -107,8 +107,8 @@ def _become(_: Context, other: Mapping[str, Any]) -> Outcome:
 
 def _queries(_: Context, other: Mapping[str, Any]) -> Outcome:
     seen = "select count(*) from pg_stat_activity where usename = %s and query not in ('', '<insufficient privilege>')"
-    (sees,) = _rows(seen, other["role"])[0]
-    (may,) = _rows("select pg_has_role(current_user, 'pg_read_all_stats', 'member')")[0]
+    (sees,) = rows(seen, other["role"])[0]
+    (may,) = rows("select pg_has_role(current_user, 'pg_read_all_stats', 'member')")[0]
     if sees or may:
         return hole(f"sees {sees} queries" if sees else "is a member of pg_read_all_stats")
     return refused("<insufficient privilege>")
@@ -116,7 +116,7 @@ def _queries(_: Context, other: Mapping[str, Any]) -> Outcome:
 
 def _platform(context: Context) -> Outcome:
     own = {_settings()["dbname"], *(other["database"] for other in context["others"]), *_EMPTY}
-    rest = [name for (name,) in _rows("select datname from pg_database where datallowconn") if name not in own]
+    rest = [name for (name,) in rows("select datname from pg_database where datallowconn") if name not in own]
     outcomes = [(verdict, f"{name}: {how}") for name in rest for verdict, how in [_enter(dbname=name)]]
     return worst(outcomes) if outcomes else refused("the server has no other database")
 
