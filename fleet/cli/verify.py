@@ -62,7 +62,7 @@ async def _verified(document: Document, name: str | None) -> Verified:
             exit_code=ExitCode.REFUSED,
         )
     platform = document.inventory.platform
-    return await verify([name] if name else [], sight.desired, sight.observed, sight.world, platform)
+    return await verify([name] if name else [], sight.desired, sight.world, platform)
 
 
 def _network(plugin: str) -> str:

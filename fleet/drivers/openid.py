@@ -15,12 +15,11 @@ from http.cookiejar import CookieJar
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from fleet.drivers import trust
 from fleet.errors import FleetError
 
 _SECONDS = 15.0
-_MESSAGE = re.compile(
-    r'<p[^>]*class="instruction"[^>]*>\s*(.*?)\s*</p>|id="kc-page-title"[^>]*>\s*(.*?)\s*<', re.DOTALL
-)
+_MESSAGE = re.compile(r'class="instruction"[^>]*>\s*(.*?)\s*<', re.DOTALL)
 
 _FORM = re.compile(r'<form[^>]*action="([^"]+)"')
 
@@ -52,15 +51,17 @@ class Answer:
 
     def _page(self) -> str:
         found = _MESSAGE.search(self.text)
-        return html.unescape(next(filter(None, found.groups()), "")) if found else f"HTTP {self.status}"
+        return html.unescape(found[1]) if found else f"HTTP {self.status}"
 
 
 @dataclass(frozen=True)
 class Realm:
-    """One realm of a Keycloak, by the server's base URL."""
+    """One realm of a Keycloak, by the server's base URL; ``authority`` is the certificate (PEM) of a private authority that
+    signed its own."""
 
     url: str
     name: str
+    authority: str | None = None
 
     async def authorize(self, **query: str) -> Answer:
         """The authorization endpoint: where a browser is sent to sign in."""
@@ -76,7 +77,7 @@ class Realm:
 
     async def sign_in(self, user: str, password: str, **query: str) -> Answer:
         """What a browser gets when a person signs in at the authorization endpoint: mostly a redirect with a code."""
-        opener = _opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+        opener = self.opener(urllib.request.HTTPCookieProcessor(CookieJar()))
         page = await self.ask(f"{self._protocol}/auth?{urlencode(query)}", opener=opener)
         form = _FORM.search(page.text)
         if form is None:
@@ -96,7 +97,25 @@ class Realm:
             FleetError: Keycloak is away.
         """
         data = None if form is None else urlencode(form).encode()
-        return await _send(self.url, urllib.request.Request(url, data), opener)  # noqa: S310
+        return await self.send(urllib.request.Request(url, data), opener)  # noqa: S310
+
+    async def send(
+        self, request: urllib.request.Request, opener: urllib.request.OpenerDirector | None = None
+    ) -> Answer:
+        """As :meth:`ask`, for a request of any form."""
+        try:
+            return await asyncio.to_thread(_open, request, opener or self.opener())
+        except OSError as error:
+            raise FleetError(
+                f"Keycloak does not answer ({type(getattr(error, 'reason', error)).__name__})",
+                where=self.url,
+                hint="start it, or correct `sso.url`",
+            ) from error
+
+    def opener(self, *handlers: urllib.request.BaseHandler) -> urllib.request.OpenerDirector:
+        """A browser that follows no redirect."""
+        trusted = urllib.request.HTTPSHandler(context=trust.context(self.authority))
+        return urllib.request.build_opener(trusted, _Stay(), *handlers)
 
 
 @dataclass(frozen=True)
@@ -120,7 +139,7 @@ class Administrator:
         headers = {"Authorization": f"Bearer {await self._token()}", "Content-Type": "application/json"}
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310
-        answer = await _send(self.realm.url, request)
+        answer = await self.realm.send(request)
         if answer.status >= 300:
             raise FleetError(f"Keycloak refuses to {method} {path} (HTTP status {answer.status})", where=self.realm.url)
         return json.loads(answer.text) if answer.text else answer.location or None
@@ -128,7 +147,7 @@ class Administrator:
     async def _token(self) -> str:
         """One for each call: they live for a minute."""
         form = {"grant_type": "password", "client_id": "admin-cli", "username": self.user, "password": self.password}
-        answer = await Realm(self.realm.url, "master").token(**form)
+        answer = await Realm(self.realm.url, "master", self.realm.authority).token(**form)
         if answer.status != 200:
             raise FleetError(
                 f"Keycloak refuses its administrator (HTTP status {answer.status})",
@@ -141,23 +160,6 @@ class Administrator:
 class _Stay(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *arguments: Any, **more: Any) -> None:
         return None
-
-
-def _opener(*handlers: urllib.request.BaseHandler) -> urllib.request.OpenerDirector:
-    return urllib.request.build_opener(_Stay(), *handlers)
-
-
-async def _send(
-    server: str, request: urllib.request.Request, opener: urllib.request.OpenerDirector | None = None
-) -> Answer:
-    try:
-        return await asyncio.to_thread(_open, request, opener or _opener())
-    except OSError as error:
-        raise FleetError(
-            f"Keycloak does not answer ({type(error).__name__})",
-            where=server,
-            hint="start it, or correct `sso.url`",
-        ) from error
 
 
 def _open(request: urllib.request.Request, opener: urllib.request.OpenerDirector) -> Answer:

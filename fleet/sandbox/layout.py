@@ -117,6 +117,10 @@ class Layout:
         return self.root / "kubelet"
 
     @property
+    def pod_logs(self) -> Path:
+        return self.root / "pod-logs"
+
+    @property
     def cni(self) -> Path:
         return self.root / "cni"
 

@@ -11,18 +11,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from fleet import keys
-from fleet.apply import PARALLEL
 from fleet.desired import Desired
 from fleet.drivers import postgres
 from fleet.drivers.openid import Administrator, Realm
 from fleet.drivers.world import World
 from fleet.errors import FleetError
 from fleet.model import Platform
-from fleet.observe import Observed
 from fleet.verify import admission, inside, network, people, rights, sign_on
 from fleet.verify.codes import Codes
 from fleet.verify.matrix import Cell, Try, cell, settle
 from fleet.verify.scene import Scene, Team, expected, look
+
+# Teams at once. Each costs a pod that starts Python and knocks at every door; Airflows are at work beside it.
+_PARALLEL = 2
 
 
 @dataclass(frozen=True)
@@ -37,17 +38,15 @@ class Verified:
     plugin: str
 
 
-async def verify(
-    names: Sequence[str], desired: Desired, observed: Observed, world: World, platform: Platform
-) -> Verified:
+async def verify(names: Sequence[str], desired: Desired, world: World, platform: Platform) -> Verified:
     """Make every attempt of these teams, or of all; teams that are not applied have no walls and are left out.
 
     Raises:
         FleetError: the cluster does not answer.
     """
-    scene = await look(world.cluster, desired, observed)
+    scene = await look(world.cluster, desired)
     teams = [team for name, team in scene.teams.items() if not names or name in names]
-    room = asyncio.Semaphore(PARALLEL)
+    room = asyncio.Semaphore(_PARALLEL)
 
     async def one(team: Team) -> list[Cell]:
         async with room:
@@ -63,7 +62,7 @@ async def _with_people(scene: Scene, teams: Sequence[Team], world: World, platfo
     everybody = list(scene.teams.values())
 
     async def work() -> list[Cell]:
-        realm = _realm(platform)
+        realm = await _realm(world, platform)
         secrets = {each.name: await _client_secret(world, each) for each in everybody}
         async with people.people(Administrator(realm, *await world.sso_admin()), everybody) as found:
             codes = Codes(realm, found, secrets)
@@ -93,7 +92,7 @@ class _Attempts:
         return [*(each for cells in parts for each in cells), *walls, self._rights()]
 
     async def _sign_on(self) -> list[Cell]:
-        realm = _realm(self._platform)
+        realm = await _realm(self._world, self._platform)
         secret = await _client_secret(self._world, self._team)
         tried = await sign_on.attempts(self._team, self._others, realm, secret)
         return tried + await sign_on.judge(self._team, Administrator(realm, *await self._world.sso_admin()))
@@ -131,5 +130,5 @@ async def _client_secret(world: World, team: Team) -> str:
     return (await keys.ensure(world.cluster, team.name, used=True))["sso-client-secret"]
 
 
-def _realm(platform: Platform) -> Realm:
-    return Realm(platform.sso.url, platform.sso.realm)
+async def _realm(world: World, platform: Platform) -> Realm:
+    return Realm(platform.sso.url, platform.sso.realm, await world.authority())

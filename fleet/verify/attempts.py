@@ -22,7 +22,7 @@ class Attempt:
         what: what is tried, in words that go on from "the team …".
         place: where it is made from.
         each: whether it is tried against each other team, or once against the team's own walls.
-        awake: whether it needs a running Airflow on the other side.
+        awake: whether it needs an Airflow on the other side that is not suspended.
         executor: the only executor with which it makes sense.
     """
 

@@ -23,14 +23,11 @@ _PAUSE_SECONDS = 0.5
 
 
 async def attempts(scene: Scene, team: Team, platform: Platform, cluster: Cluster) -> list[Cell]:
-    """All attempts from a task's pod and from Airflow's, side by side."""
+    """All attempts from a task's pod, then those from Airflow's: a quota may have room for one pod more, and not for two."""
     # With the LocalExecutor a task runs inside the scheduler: its pod is the scheduler's.
     task = team.worker if team.executor == "KubernetesExecutor" else team.scheduler
-    both = await asyncio.gather(
-        _made(scene, team, "task", task, platform, cluster),
-        _made(scene, team, "airflow", team.scheduler, platform, cluster),
-    )
-    return [each for cells in both for each in cells]
+    first = await _made(scene, team, "task", task, platform, cluster)
+    return first + await _made(scene, team, "airflow", team.scheduler, platform, cluster)
 
 
 async def _made(

@@ -13,6 +13,7 @@ from fleet.verify.matrix import Cell, Try, cell
 from fleet.verify.policies import End, open_ports
 from fleet.verify.scene import Scene, Team
 
+_SHOWN = 3  # ports that a hole names
 _COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer", "worker", "run-airflow-migrations")
 METADATA = "169.254.169.254"
 # Stands for any address that nobody has a reason to open: https://www.rfc-editor.org/rfc/rfc5737
@@ -60,7 +61,7 @@ def _address(host: str) -> str:
 
 def _closed(tried: Try, scene: Scene, sources: Sequence[End], destinations: Sequence[End], only: str = "") -> Cell:
     found = [
-        f"{_named(source)} → {_named(destination)} at {', '.join(ports)}"
+        f"{_named(source)} → {_named(destination)} at {', '.join(ports[:_SHOWN])}{' and more' * (len(ports) > _SHOWN)}"
         for source in sources
         for destination in destinations
         if (ports := [each for each in open_ports(scene.policies, source, destination) if not only or each == only])

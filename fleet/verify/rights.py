@@ -21,22 +21,19 @@ _SELF = ("selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectrevi
 def beyond(namespace: str, bindings: Sequence[Manifest], roles: Sequence[Manifest]) -> list[str]:
     """`RoleBinding other/name gives airflow-scheduler get secrets`, for each binding that gives an account of this namespace
     more than it is to have."""
-    rules = {_key(role["kind"], role["metadata"]): role.get("rules") or [] for role in roles}
+    # A LIST's items do not say of what kind they are; only a Role has a namespace.
+    rules = {
+        (each["metadata"].get("namespace", ""), each["metadata"]["name"]): each.get("rules") or [] for each in roles
+    }
     return [line for binding in bindings for line in _leads(namespace, binding, rules)]
 
 
-def _key(kind: str, metadata: Manifest) -> tuple[str, str, str]:
-    return kind, metadata.get("namespace", "") if kind == "Role" else "", metadata["name"]
-
-
-def _leads(
-    namespace: str, binding: Manifest, roles: Mapping[tuple[str, str, str], Sequence[Manifest]]
-) -> Iterator[str]:
+def _leads(namespace: str, binding: Manifest, roles: Mapping[tuple[str, str], Sequence[Manifest]]) -> Iterator[str]:
     who = [name for each in binding.get("subjects") or [] if (name := _account(namespace, each))]
     if not who:
         return
     where, role = binding["metadata"].get("namespace", ""), binding["roleRef"]
-    given = roles.get(_key(role["kind"], {"namespace": where, "name": role["name"]}), [])
+    given = roles.get((where if role["kind"] == "Role" else "", role["name"]), [])
     more = [words for rule in given if (words := _more(rule, own=where == namespace))]
     if more:
         kind = "RoleBinding" if where else "ClusterRoleBinding"

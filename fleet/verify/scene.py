@@ -16,7 +16,6 @@ from fleet.desired import Desired, DesiredInstance, naming
 from fleet.doctor.cluster import network_plugin
 from fleet.drivers.kubernetes import Cluster, Manifest, core, group
 from fleet.model import Executor
-from fleet.observe import Observed
 from fleet.verify.attempts import ATTEMPTS
 from fleet.verify.matrix import Try
 
@@ -30,7 +29,6 @@ class Team:
     desired: DesiredInstance
     executor: Executor
     namespace_labels: Mapping[str, str]
-    awake: bool  # its api-server is ready
     scheduler: Manifest | None  # the pod template of its Deployment or StatefulSet
     worker: Manifest | None  # what the executor makes of a task
     addresses: tuple[str, ...]  # of its pods
@@ -71,11 +69,11 @@ def expected(scene: Scene, team: Team) -> Iterator[Try]:
             yield Try(attempt.id, team.name)
             continue
         for other in scene.others(team.name):
-            if other.awake or not attempt.awake:
+            if not (attempt.awake and other.desired.suspended):
                 yield Try(attempt.id, team.name, other.name)
 
 
-async def look(cluster: Cluster, desired: Desired, observed: Observed) -> Scene:
+async def look(cluster: Cluster, desired: Desired) -> Scene:
     """Read it all once; instances that are not applied are left out."""
     marked = f"tier=airflow,{naming.INSTANCE_LABEL}"
     rbac = "rbac.authorization.k8s.io/v1"
@@ -92,7 +90,7 @@ async def look(cluster: Cluster, desired: Desired, observed: Observed) -> Scene:
     labels = {each["metadata"]["name"]: each["metadata"].get("labels") or {} for each in namespaces}
     schedulers = {each["metadata"]["namespace"]: each["spec"]["template"] for each in [*deployments, *stateful]}
     teams = {
-        name: _team(instance, observed, labels[instance.namespace], schedulers, configs, pods)
+        name: _team(instance, labels[instance.namespace], schedulers, configs, pods)
         for name, instance in desired.instances.items()
         if instance.namespace in labels
     }
@@ -101,19 +99,16 @@ async def look(cluster: Cluster, desired: Desired, observed: Observed) -> Scene:
 
 def _team(
     instance: DesiredInstance,
-    observed: Observed,
     labels: Mapping[str, str],
     schedulers: Mapping[str, Manifest],
     configs: Sequence[Manifest],
     pods: Sequence[Manifest],
 ) -> Team:
     mine = [pod for pod in pods if pod["metadata"]["namespace"] == instance.namespace and pod["status"].get("podIP")]
-    components = observed.instances[instance.name].components
     return Team(
         desired=instance,
         executor=instance.parts["guardrails"]["values"]["executor"],
         namespace_labels=labels,
-        awake=any(each.name == "api-server" and each.ready for each in components),
         scheduler=schedulers.get(instance.namespace),
         worker=_worker(instance.namespace, configs),
         addresses=tuple(pod["status"]["podIP"] for pod in mine),

@@ -61,6 +61,7 @@ def _kubelet(site: Site) -> Part:
         certificate=keys.kubelet.certificate,
         key=keys.kubelet.key,
         socket=layout.containerd_socket,
+        pod_logs=layout.pod_logs,
     )
     return Part(
         name="kubelet",

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 import ssl
 import time
 import urllib.error
@@ -17,13 +18,16 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 Outcome = tuple[str, str]
 Context = Mapping[str, Any]
 Probe = Callable[[Context], Outcome]
 ProbeOther = Callable[[Context, Mapping[str, Any]], Outcome]
 
-SECONDS = 5.0
+SECONDS = 5.0  # to connect; a wall of the network answers nothing at all
+_ANSWER_SECONDS = 30.0  # a busy Airflow takes its time
+_unreachable: dict[tuple[str, int], OSError] = {}
 _MOST = 65536  # bytes of an answer that are read
 _SHOWN = 160  # characters of an answer that go into the report
 
@@ -91,13 +95,27 @@ def ask(
     opener = urllib.request.build_opener(
         urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context), _Stay()
     )
+    _connect(url)
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, dict(headers or {}), method=method)  # noqa: S310
     try:
-        with opener.open(request, timeout=SECONDS) as answer:
+        with opener.open(request, timeout=_ANSWER_SECONDS) as answer:
             return _answer(answer.status, answer)
     except urllib.error.HTTPError as error:
         return _answer(error.code, error)
+
+
+def _connect(url: str) -> None:
+    """Raises the OSError of a server that cannot be reached, of which it is asked once."""
+    parts = urlsplit(url)
+    end = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    if end in _unreachable:
+        raise _unreachable[end]
+    try:
+        socket.create_connection(end, SECONDS).close()
+    except OSError as error:
+        _unreachable[end] = error
+        raise
 
 
 def _answer(status: int, said: Any) -> Answer:

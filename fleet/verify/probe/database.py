@@ -52,15 +52,20 @@ def _enter(**other: str) -> Outcome:
     try:
         connection = _connect(**other)
     except psycopg2.OperationalError as error:
-        said = str(error).strip().splitlines()[-1].strip()
-        words = said.split("FATAL:")[-1].strip()
-        return refused(words) if any(each in said for each in _REFUSALS) else unknown(words)
+        words = _fatal(error)
+        return refused(words) if any(each in words for each in _REFUSALS) else unknown(words)
     try:
         with connection.cursor() as cursor:
             cursor.execute("select count(*) from pg_catalog.pg_class")
             return hole(f"signed in and read a catalog of {cursor.fetchone()[0]} entries")
     finally:
         connection.close()
+
+
+def _fatal(error: Exception) -> str:
+    """The server's own words: what stands before them says where it is, what follows gives details."""
+    lines = str(error).strip().splitlines() or [""]
+    return next((line for line in lines if "FATAL:" in line), lines[0]).split("FATAL:")[-1].strip()
 
 
 def _run(statement: str, *values: object, allowed: str = "") -> Outcome:
@@ -70,7 +75,7 @@ def _run(statement: str, *values: object, allowed: str = "") -> Outcome:
     try:
         connection = _connect()
     except psycopg2.OperationalError as error:
-        return unknown(f"its own database does not answer: {str(error).strip().splitlines()[-1].strip()}")
+        return unknown(f"its own database does not answer: {_fatal(error)}")
     try:
         with connection.cursor() as cursor:
             cursor.execute(statement, values)
@@ -136,7 +141,7 @@ def _open(_: Context) -> Outcome:
             cursor.execute(f'grant connect on database "{_settings()["dbname"]}" to public')
             cursor.execute("select has_database_privilege('public', current_database(), 'connect')")
             (may,) = cursor.fetchone()
-            return hole("the server granted it") if may else refused("no privileges were granted")
+            return hole("everybody may enter it") if may else refused("no privileges were granted")
     finally:
         connection.rollback()
         connection.close()

@@ -129,7 +129,8 @@ def _metadata(context: Context) -> Outcome:
         return refused(f"nobody answers there ({type(reason).__name__})")
     if context["workload_identity"]:
         return refused("answers for the team's own Google service account only (Workload Identity)")
-    return hole(f"it answers: HTTP {answer.status}")
+    # 403: it is there, and switched off. Any other answer, 401 of AWS included, is one to somebody who may ask further.
+    return refused(answer.short) if answer.status == 403 else hole(f"it answers: HTTP {answer.status}")
 
 
 def _kubelet(context: Context) -> Outcome:

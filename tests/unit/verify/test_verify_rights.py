@@ -13,8 +13,7 @@ PODS = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["create", "list"]}]
 
 
 def role(rules: list[dict[str, Any]], namespace: str = "") -> dict[str, Any]:
-    kind = "Role" if namespace else "ClusterRole"
-    return {"kind": kind, "metadata": {"name": "r", **({"namespace": namespace} if namespace else {})}, "rules": rules}
+    return {"metadata": {"name": "r", **({"namespace": namespace} if namespace else {})}, "rules": rules}
 
 
 def binding(subject: dict[str, str], namespace: str = "", kind: str = "") -> dict[str, Any]:
