@@ -31,6 +31,7 @@ PAGES = (
     "docs/how-to/override-values.md",
     "docs/how-to/when-it-went-wrong.md",
     "docs/how-to/back-up-and-restore.md",
+    "docs/how-to/prove-the-walls.md",
     "docs/how-to/gitops.md",
     "docs/how-to/your-own-cluster.md",
     "docs/how-to/bring-dags.md",
@@ -40,7 +41,7 @@ PAGES = (
     "terraform/examples/gcp/README.md",
 )
 ABOUT_A_TEAM = re.compile(
-    r"/(override-values|when-it-went-wrong|back-up-and-restore|suspend-a-team|official-chart)\.md$"
+    r"/(override-values|when-it-went-wrong|back-up-and-restore|prove-the-walls|suspend-a-team|official-chart)\.md$"
 )
 
 # What cannot run here, and why.
