@@ -37,6 +37,7 @@ PAGES = (
     "docs/how-to/bring-dags.md",
     "docs/how-to/suspend-a-team.md",
     "docs/how-to/official-chart.md",
+    "docs/how-to/portal.md",
     "README.md",
     "terraform/examples/gcp/README.md",
 )
