@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from fleet import __version__
-from fleet.cli import backup, changes, doctor, look, sandbox, teams, verify
+from fleet.cli import access, backup, changes, doctor, look, sandbox, teams, verify
 from fleet.errors import ExitCode, FleetError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ changes.register(app)
 teams.register(app)
 backup.register(app)
 look.register(app)
+access.register(app)
 doctor.register(app)
 verify.register(app)
 app.add_typer(sandbox.app, name="sandbox")

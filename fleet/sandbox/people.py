@@ -24,7 +24,7 @@ def add(layout: Layout, realm: str, name: str, groups: list[str]) -> str:
     Raises:
         FleetError: Keycloak is away; there is no such realm or group.
     """
-    admin = _Admin(layout.keycloak_url, credentials.password(layout, "keycloak-admin"), realm)
+    admin = _Admin(layout.keycloak_behind, credentials.password(layout, "keycloak-admin"), realm)
     ids = [admin.group(path) for path in groups]  # before anything is made
     user = admin.user(name)
     password = secrets.token_urlsafe(16)

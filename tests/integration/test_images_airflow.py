@@ -20,7 +20,7 @@ from fleet.sandbox import images
 from fleet.sandbox.images import chroot, layers
 
 PROBE = Path(__file__).with_name("image_probe.py")
-OPEN = {"/api/v2/monitor/health": 200, "/api/v2/auth/login": 307, "/auth/login/": 200, "/auth/token": 405}  # by GET
+OPEN = {"/api/v2/monitor/health": 200, "/api/v2/auth/login": 307, "/auth/login/": 200, "/auth/token": 404}
 SETTINGS = {
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite:////tmp/home/airflow.db",
     "AIRFLOW__API__SECRET_KEY": "a-secret-of-this-test",

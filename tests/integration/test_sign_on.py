@@ -8,13 +8,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import html
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 from uuid import uuid4
 
 import pytest
@@ -22,9 +25,9 @@ import pytest
 from fleet import inventory
 from fleet.desired import airflow as desired
 from fleet.desired.resolve import resolve
-from fleet.sandbox import images
+from fleet.sandbox import images, layout
 from tests.support import airflow_server
-from tests.support.keycloak import post_form
+from tests.support.keycloak import Keycloak, post_form
 from tests.support.sandbox import FLEET, Sandbox
 from tests.support.terraform import Team, World
 from tests.support.visitor import Page, Visitor
@@ -241,6 +244,70 @@ def test_a_new_name_with_a_known_address_is_no_error(signon: Signon, vouched: bo
     finally:
         keycloak.call("PUT", f"{path}/users/{user['id']}", {**user, "emailVerified": True})
         signon.sign_in("erin").get("/auth/logout")
+
+
+@pytest.fixture
+def company(signon: Signon) -> Iterator[Keycloak]:
+    """A company's identity provider (another realm stands for it), joined as the how-to of that name says."""
+    keycloak, realm = signon.world.keycloak, signon.world.realm
+    away = f"{realm}-company"
+    at, behind = f"{keycloak.url}/realms/{away}/protocol/openid-connect", layout.current().keycloak_behind
+    keycloak.call("POST", "", {"realm": away, "enabled": True, "sslRequired": "none"})
+    keycloak.call("POST", f"/{away}/groups", {"name": "marketing-leads"})
+    keycloak.call("POST", f"/{away}/clients", {
+        "clientId": "fleet", "secret": "secret-of-the-broker", "publicClient": False,
+        "redirectUris": [f"{keycloak.url}/realms/{realm}/broker/company/endpoint"],
+        "protocolMappers": [{
+            "name": "groups", "protocol": "openid-connect", "protocolMapper": "oidc-group-membership-mapper",
+            "config": {"claim.name": "groups", "full.path": "false", "id.token.claim": "true"},
+        }],
+    })  # fmt: skip
+    keycloak.add_user(away, "grace", "password-of-grace", "/marketing-leads")
+    keycloak.call("POST", f"/{realm}/identity-provider/instances", {
+        "alias": "company", "providerId": "oidc", "enabled": True, "trustEmail": True,
+        "config": {
+            "authorizationUrl": f"{at}/auth", "issuer": f"{keycloak.url}/realms/{away}",
+            # From server to server; in the sandbox without the front's private authority.
+            "tokenUrl": f"{behind}/realms/{away}/protocol/openid-connect/token",
+            "jwksUrl": f"{behind}/realms/{away}/protocol/openid-connect/certs",
+            "clientId": "fleet", "clientSecret": "secret-of-the-broker", "clientAuthMethod": "client_secret_post",
+            "defaultScope": "openid profile email", "syncMode": "FORCE", "validateSignature": "true", "useJwksUrl": "true",
+            "pkceEnabled": "true", "pkceMethod": "S256",
+        },
+    })  # fmt: skip
+    keycloak.call("POST", f"/{realm}/identity-provider/instances/company/mappers", {
+        "name": "leads", "identityProviderAlias": "company", "identityProviderMapper": "oidc-advanced-group-idp-mapper",
+        "config": {
+            "syncMode": "FORCE", "claims": json.dumps([{"key": "groups", "value": "marketing-leads"}]),
+            "are.claim.values.regex": "false", "group": f"/{signon.team.name}/admin",
+        },
+    })  # fmt: skip
+    try:
+        yield keycloak
+    finally:
+        keycloak.remove_user(realm, "grace")
+        keycloak.call("DELETE", f"/{realm}/identity-provider/instances/company")
+        keycloak.call("DELETE", f"/{away}")
+
+
+def _by_company(signon: Signon) -> Visitor:
+    visitor = Visitor(signon.base)
+    page = visitor.get("/auth/login/keycloak")
+    (link,) = set(re.findall(r'href="([^"]*/broker/company/login[^"]*)"', page.text))
+    visitor.fill(visitor.get(urljoin(page.url, html.unescape(link))), "grace", "password-of-grace")
+    return visitor
+
+
+def test_a_companys_people_have_the_roles_of_its_groups(signon: Signon, company: Keycloak) -> None:
+    away = f"{signon.world.realm}-company"
+    grace = _by_company(signon)
+    assert json.loads(grace.me().text)["username"] == "grace"
+    assert "Admin" in signon.roles(grace)["grace"]
+    grace.get("/auth/logout")
+    (user,) = company.get(f"/{away}/users?username=grace")
+    group = company.get(f"/{away}/group-by-path/marketing-leads")["id"]
+    company.call("DELETE", f"/{away}/users/{user['id']}/groups/{group}")
+    assert _by_company(signon).me().status == 401
 
 
 def test_a_person_of_the_sandboxs_making_signs_in(signon: Signon) -> None:

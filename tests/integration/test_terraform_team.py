@@ -228,8 +228,11 @@ def test_drift_shows_and_is_put_right(fleet: Fleet) -> None:
     """Each kind shows at its own address, and nothing else does."""
     for drift in DRIFT:
         drift(fleet)
-    # A role that is gone has left the scope that the portal reads as well.
-    follows = {f'{SSO}.keycloak_generic_role_mapper.roles["user"]': ["create"]}
+    # A role that is gone has left the scope that the portal reads as well, and its group.
+    follows = {
+        f'{SSO}.keycloak_generic_role_mapper.roles["user"]': ["create"],
+        f'{SSO}.keycloak_group_roles.role["user"]': ["update"],
+    }
     assert fleet.one.changes() == {address: [action] for address, action in DRIFT.values()} | follows
     fleet.one.apply()
     assert fleet.one.changes() == {}

@@ -14,7 +14,8 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from fleet.sandbox import images
+from fleet.drivers import trust
+from fleet.sandbox import images, layout
 from fleet.sandbox.images import chroot, layers
 
 _SETTINGS = {
@@ -57,7 +58,11 @@ def serving(
     root: Path, log: Path, port: int, settings: Mapping[str, str], webserver_config: str, image: Mapping[str, str]
 ) -> Iterator[None]:
     (root / "srv" / "webserver_config.py").write_text(webserver_config)
-    environment = {**image, **_SETTINGS, **settings, "PORT": str(port)}
+    # Keycloak's name, and the authority that signed its certificate.
+    (root / "etc" / "hosts").write_text(Path("/etc/hosts").read_text())
+    (root / "srv" / "ca.crt").write_text(trust.bundle(layout.current().front_ca.read_text()))
+    trusted = dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), "/srv/ca.crt")
+    environment = {**image, **_SETTINGS, **settings, **trusted, "PORT": str(port)}
     environment["PATH"] += ":/usr/sbin:/sbin"
     thread = threading.Thread(target=chroot.run, args=(root, _SCRIPT, environment, log))
     thread.start()

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from http.cookiejar import Cookie, CookieJar, DefaultCookiePolicy
 from typing import Any
 
+from fleet.drivers import trust
+from fleet.sandbox import layout
+
 
 @dataclass(frozen=True)
 class Page:
@@ -40,6 +43,7 @@ class Visitor:
     ) -> Page:
         """Open a page; a path is one of Airflow's. With ``form`` it is sent."""
         opener = urllib.request.build_opener(
+            urllib.request.HTTPSHandler(context=trust.context(layout.current().front_ca.read_text())),
             urllib.request.HTTPCookieProcessor(self.jar),
             urllib.request.ProxyHandler({}),
             *([] if follow else [_Stay()]),
@@ -58,9 +62,14 @@ class Visitor:
         """Ask for a page as a stranger, go to Keycloak, come back: where that ends."""
         self.get(wanted)
         page = self.get(f"/auth/login/keycloak?{urllib.parse.urlencode({'next': wanted})}")
-        form = re.search(r'<form[^>]*action="([^"]+)"', page.text)
-        if "/protocol/openid-connect/" not in page.url or not form:
+        if "/protocol/openid-connect/" not in page.url:
             return page  # Keycloak knows this browser already
+        return self.fill(page, username, password)
+
+    def fill(self, page: Page, username: str, password: str) -> Page:
+        """Send Keycloak's form."""
+        form = re.search(r'<form[^>]*action="([^"]+)"', page.text)
+        assert form, f"no form to sign in with: {page.url}"
         return self.get(html.unescape(form.group(1)), {"username": username, "password": password})
 
     def cookies(self) -> dict[str, Cookie]:
