@@ -169,7 +169,7 @@ def test_a_shown_inventory_is_accepted(shown: dict[str, Any], tmp_path: Path) ->
 # Nothing of one machine, and no address that a reader did not ask for.
 
 OURS = re.compile(r"/(?:work|root|Users)/|/home/(?!airflow\b)|pyenv")
-HOSTS = re.compile(r"https?://([A-Za-z0-9.-]+\b)(?!\.?<)|(?<![\w./-])((?:[a-z0-9-]+\.)+[a-z]{2,})/[a-z]")
+HOSTS = re.compile(r"https?://([A-Za-z0-9.-]+\b)(?!\.?<(?!/))|(?<![\w./-])((?:[a-z0-9-]+\.)+[a-z]{2,})/[a-z]")
 # Examples, names inside of clusters and of the sandbox; then pages of specifications, and Google's own addresses.
 FREE = re.compile(
     r"(.*\.)?example\.com|(.*\.)?localhost|.*\.svc\.cluster\.local|fleet\.local|10\.\d+\.\d+\.\d+|127\.0\.0\.1"
