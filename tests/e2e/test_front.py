@@ -6,7 +6,7 @@ import json
 import secrets
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin
@@ -157,12 +157,20 @@ def test_a_gateway_takes_the_ingresss_place(fronted: Fronted) -> None:
         (route,) = fronted.sandbox.objects("httproutes", namespace)
         conditions = {each["type"]: each["status"] for each in route["status"]["parents"][0]["conditions"]}
         assert conditions["Accepted"] == "True"
-        assert ask(f"{fronted.url}/api/v2/monitor/health").status == 200
+        # A controller says that it took the route before it follows it.
+        eventually(lambda: ask(f"{fronted.url}/api/v2/monitor/health").status == 200, 15)
         assert ask(f"{fronted.url}/auth/login/keycloak").location.startswith("https://sso.fleet.localhost/")
     finally:
         fronted.inventory.write_text(before)
         fronted.fleet("apply", fronted.name, "--yes")
     assert fronted.sandbox.objects("httproutes", namespace) == []
+
+
+def eventually(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "did not come about in time"
+        time.sleep(0.5)
 
 
 def test_a_name_of_nobody_is_nowhere(sandbox: Sandbox) -> None:
