@@ -126,7 +126,8 @@ def test_the_connection_limit_is_set(demo: Demo, team: str) -> None:
 # 4. No secret anywhere but in Secrets.
 
 
-def _secrets(demo: Demo) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def secrets(demo: Demo) -> dict[str, str]:
     """Every secret value there is, by what it is."""
     found = {f"fleet-platform {key}": value for key, value in demo.sandbox.platform_secrets.items()}
     found["fleet-platform portal"] = demo.sandbox.secret("fleet-system", "fleet-portal")["client-secret"]
@@ -137,20 +138,18 @@ def _secrets(demo: Demo) -> dict[str, str]:
     return found
 
 
-def _leaks(demo: Demo, text: str) -> list[str]:
+def _leaks(secrets: dict[str, str], text: str) -> list[str]:
     return [
-        what
-        for what, value in _secrets(demo).items()
-        if value in text or base64.b64encode(value.encode()).decode() in text
+        what for what, value in secrets.items() if value in text or base64.b64encode(value.encode()).decode() in text
     ]
 
 
-def test_no_two_teams_share_a_key(demo: Demo) -> None:
-    values = [value for what, value in _secrets(demo).items() if not what.startswith("fleet-platform")]
+def test_no_two_teams_share_a_key(secrets: dict[str, str]) -> None:
+    values = [value for what, value in secrets.items() if not what.startswith("fleet-platform")]
     assert len(set(values)) == len(values) == 10
 
 
-def test_no_secret_in_any_terraform_state(demo: Demo) -> None:
+def test_no_secret_in_any_terraform_state(demo: Demo, secrets: dict[str, str]) -> None:
     with psycopg.connect(demo.sandbox.platform["terraform-backend-conn-str"]) as connection:
         schemas = connection.execute("select table_schema from information_schema.tables where table_name = 'states'")
         states = [
@@ -163,23 +162,23 @@ def test_no_secret_in_any_terraform_state(demo: Demo) -> None:
         "postgresql_role" in data for name, data in states if name in TEAMS
     )  # it is the states that are searched
     for name, data in states:
-        assert _leaks(demo, data) == [], name
+        assert _leaks(secrets, data) == [], name
 
 
-def test_no_secret_in_any_helm_release(demo: Demo) -> None:
+def test_no_secret_in_any_helm_release(demo: Demo, secrets: dict[str, str]) -> None:
     releases = demo.sandbox.objects("secrets", labels="owner=helm")
     assert len(releases) >= 4
     for release in releases:
         payload = gzip.decompress(base64.b64decode(base64.b64decode(release["data"]["release"]))).decode()
         assert '"manifest"' in payload
-        assert _leaks(demo, payload) == [], release["metadata"]["name"]
+        assert _leaks(secrets, payload) == [], release["metadata"]["name"]
 
 
-def test_no_secret_in_any_object_but_secrets(demo: Demo) -> None:
+def test_no_secret_in_any_object_but_secrets(demo: Demo, secrets: dict[str, str]) -> None:
     kinds = "configmaps,pods,deployments,jobs,events,serviceaccounts,networkpolicies"
     text = json.dumps(demo.sandbox.objects(kinds))
     assert "applied-marketing" in text
-    assert _leaks(demo, text) == []
+    assert _leaks(secrets, text) == []
 
 
 def _written_files(demo: Demo) -> Iterator[Path]:
@@ -191,20 +190,20 @@ def _written_files(demo: Demo) -> Iterator[Path]:
                 yield path
 
 
-def test_no_secret_in_any_rendered_file_or_log(demo: Demo) -> None:
+def test_no_secret_in_any_rendered_file_or_log(demo: Demo, secrets: dict[str, str]) -> None:
     files = list(_written_files(demo))
     assert any(path.name == "backend.tf.json" for path in files)
     assert any("kube-apiserver" in path.name for path in files)
-    leaks = {str(path): found for path in files if (found := _leaks(demo, path.read_text(errors="replace")))}
+    leaks = {str(path): found for path in files if (found := _leaks(secrets, path.read_text(errors="replace")))}
     assert leaks == {}
 
 
-def test_no_secret_in_the_demos_output_or_in_what_airflow_says(demo: Demo) -> None:
-    assert _leaks(demo, demo.output) == []
+def test_no_secret_in_the_demos_output_or_in_what_airflow_says(demo: Demo, secrets: dict[str, str]) -> None:
+    assert _leaks(secrets, demo.output) == []
     for team in TEAMS:
         said = demo.fleet("logs", team, "--tail", "2000").stdout
         assert "scheduler" in said
-        assert _leaks(demo, said) == []
+        assert _leaks(secrets, said) == []
 
 
 # 5. Nothing to do starts nothing; one changed team starts each program once.
