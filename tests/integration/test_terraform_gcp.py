@@ -54,7 +54,12 @@ class Cloud:
         file = self.world.folder / f"{stack}.tfvars.json"
         file.write_text(json.dumps(self.variables(stack)))
         secrets = {f"TF_VAR_{name}": value for name, value in ANY_SECRETS.items()}
-        extra = {**secrets, "TF_VAR_database_admin_password": PASSWORD, "FLEET_GOOGLE_RECORD": str(self.record)}
+        extra = {
+            **secrets,
+            "TF_VAR_database_admin_password": PASSWORD,
+            "TF_VAR_portal_client_secret": PASSWORD,
+            "FLEET_GOOGLE_RECORD": str(self.record),
+        }
         workspace = "default" if stack == "platform" else TEAM
         command, *rest = arguments
         done = self.world.call(
