@@ -36,6 +36,7 @@ PAGES = (
     "docs/how-to/your-own-cluster.md",
     "docs/how-to/bring-dags.md",
     "docs/how-to/suspend-a-team.md",
+    "docs/how-to/connect-your-identity-provider.md",
     "docs/how-to/official-chart.md",
     "docs/how-to/portal.md",
     "README.md",
@@ -51,6 +52,7 @@ LEFT_OUT = {
     r"^gcloud ": "nobody has an account at Google here",
     r"^make demo$": "the fixture `demo` runs it",
     r"^make test$": "it is what runs this",
+    r"^kcadm.sh ": "it wants a sign-in by password; tests/integration/test_sign_on.py sends such files by the same API",
 }
 # What a page says, what is said in its place, and why.
 INSTEAD = {
@@ -63,8 +65,8 @@ INSTEAD = {
     "https://sso.example.com": ("https://sso.fleet.localhost", "the sandbox's Keycloak"),
     "urls: host": ("urls: host\n  private_ca: true", "the sandbox's authority signed Keycloak's certificate"),
     "--from-env-file=platform.env": (
-        "--from-env-file=platform.env --from-file=ca.crt=$FLEET_SANDBOX_CA",
-        "the same authority; a file of variables cannot hold it",
+        "--from-file=platform",
+        "a folder with the same keys and the sandbox's authority, which a file of variables cannot hold",
     ),
     # The chart in its place has no pods, so the team has to have none.
     "repository: https://airflow.apache.org": (
@@ -200,9 +202,9 @@ def desk(
             (folder / path.name).symlink_to(path)
     terraform.copy(folder)  # `init` writes into it
     _research(folder)
-    (folder / "platform.env").write_text(
-        "".join(f"{key}={value}\n" for key, value in administrator.items() if "\n" not in value)
-    )
+    (folder / "platform").mkdir()
+    for key, value in administrator.items():
+        (folder / "platform" / key).write_text(value)
     repository = _repository(folder, Path(sandbox.environment["FLEET_SANDBOX_GIT_ROOT"]))
     found = Desk(folder, charts, sandbox)
     try:
