@@ -151,7 +151,7 @@ def test_what_an_interrupted_or_killed_up_has_begun_the_next_one_ends(simulated:
         with subprocess.Popen(command, env=simulated.environment, stderr=subprocess.DEVNULL) as running:
             time.sleep(2)
             running.send_signal(number)
-            assert running.wait(10) == expected
+            assert running.wait(60) == expected
     assert simulated.fleet("up", "--simulated-only").returncode == 0
     assert simulated.not_up() == {}
 
