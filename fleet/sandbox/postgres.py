@@ -75,7 +75,8 @@ def _prepare(site: Site, folder: Path, settings: list[Path]) -> None:
         _create(site, folder)
     # No server of ours runs when this is called. The server itself would take a process that has its predecessor's
     # number by now, or a zombie of it, for one at work on this data.
-    (data / "postmaster.pid").unlink(missing_ok=True)
+    for lock in (data / "postmaster.pid", site.layout.postgres / f".s.PGSQL.{POSTGRES_PORT}.lock"):
+        lock.unlink(missing_ok=True)
     for source in settings:
         _give(config.write(data / source.name, source.read_text()))
 

@@ -129,6 +129,20 @@ def test_a_killed_part_comes_back_and_the_others_are_left_alone(simulated: Simul
     wait_for(simulated, 3)
 
 
+def test_a_lock_file_that_names_somebody_elses_process_stops_no_database(simulated: Simulated) -> None:
+    """A zombie of the killed server, or a process that has its number by now: to the server both are at work."""
+    killed, home = simulated.record("postgresql"), _postgres_home(simulated)
+    os.kill(killed.pid, signal.SIGKILL)
+    while killed.alive():
+        time.sleep(0.05)
+    with subprocess.Popen(["sleep", "600"], user=(home / "data").stat().st_uid) as other:
+        for lock in (home / "data" / "postmaster.pid", home / ".s.PGSQL.5432.lock"):
+            lock.write_text(lock.read_text().replace(str(killed.pid), str(other.pid)))
+        done = simulated.fleet("up", "--simulated-only")
+        other.kill()
+    assert done.returncode == 0, done.stderr
+
+
 def test_down_leaves_no_process_and_no_port_and_up_finds_its_data_again(simulated: Simulated) -> None:
     simulated.kubectl("create", "namespace", "kept")
     done = simulated.fleet("down")
@@ -162,6 +176,10 @@ def test_purge_deletes_the_data_as_well(simulated: Simulated) -> None:
     assert not simulated.root.exists()
     assert _processes_of(simulated) == []
     assert "no sandbox" in simulated.fleet("status").stderr
+
+
+def _postgres_home(simulated: Simulated) -> Path:
+    return layout.Layout(simulated.root, simulated.root, layout.Mode(real_node=False)).postgres
 
 
 def _processes_of(simulated: Simulated) -> list[int]:
