@@ -2,8 +2,8 @@
 
 A block `sh` holds commands, one a line (a backslash goes on in the next line). A block `yaml` with `teams:` is an edit of the
 inventory, one with `version:` a whole inventory; any other is left to tests/unit/docs. What is set in by four blanks is output
-of the command before it, but for lines with an ellipsis or a time, which do not say what comes. Other blocks are for people
-only.
+of the command before it, but for lines with an ellipsis or a time, which do not say what comes; where no command is before it,
+it is an example. Other blocks are for people only.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def steps(page: Path) -> list[Step]:
     """The page's commands; a shown inventory is an edit of the file."""
     found: list[Step] = []
     for block in BLOCK.finditer(page.read_text(encoding="utf-8")):
-        if block["shown"]:
+        if block["shown"] and found:
             lines = [line.strip() for line in block["shown"].splitlines() if not VARYING.search(line)]
             found[-1].shown += [NOISE.sub("", line) for line in lines]
         elif block["language"] == "sh":
