@@ -99,8 +99,10 @@ def _saved(sandbox: Sandbox, kind: str, name: str, namespace: str) -> dict[str, 
 def role_binding(sandbox: Sandbox) -> Iterator[None]:
     account = f"--serviceaccount=airflow-{TEAM}:airflow-scheduler"
     sandbox.kubectl("create", "rolebinding", "oops", "--clusterrole=view", account, "--namespace", f"airflow-{OTHER}")
-    yield
-    sandbox.kubectl("delete", "rolebinding", "oops", "--namespace", f"airflow-{OTHER}")
+    try:
+        yield
+    finally:
+        sandbox.kubectl("delete", "rolebinding", "oops", "--namespace", f"airflow-{OTHER}")
 
 
 @contextmanager
@@ -108,8 +110,10 @@ def cluster_role_binding(sandbox: Sandbox) -> Iterator[None]:
     everybody = "--group=system:serviceaccounts"
     sandbox.kubectl("create", "clusterrole", "oops", "--verb=get,list", "--resource=secrets")
     sandbox.kubectl("create", "clusterrolebinding", "oops", "--clusterrole=oops", everybody)
-    yield
-    sandbox.kubectl("delete", "clusterrolebinding,clusterrole", "oops")
+    try:
+        yield
+    finally:
+        sandbox.kubectl("delete", "clusterrolebinding,clusterrole", "oops")
 
 
 def _sql(*make_and_mend: str, database: str = "postgres") -> Hole:
@@ -117,8 +121,10 @@ def _sql(*make_and_mend: str, database: str = "postgres") -> Hole:
     def hole(sandbox: Sandbox) -> Iterator[None]:
         with sandbox.admin(database) as connection:
             connection.execute(make_and_mend[0])
-            yield
-            connection.execute(make_and_mend[1])
+            try:
+                yield
+            finally:
+                connection.execute(make_and_mend[1])
 
     return hole
 
@@ -130,8 +136,10 @@ def _client(**change: Any) -> Hole:
         client = keycloak.client(REALM, f"airflow-{TEAM}")
         client.pop("roles")
         keycloak.call("PUT", f"/{REALM}/clients/{client['id']}", {**client, **change})
-        yield
-        keycloak.call("PUT", f"/{REALM}/clients/{client['id']}", client)
+        try:
+            yield
+        finally:
+            keycloak.call("PUT", f"/{REALM}/clients/{client['id']}", client)
 
     return hole
 
@@ -140,8 +148,10 @@ def _client(**change: Any) -> Hole:
 def realm_role(sandbox: Sandbox) -> Iterator[None]:
     keycloak = _keycloak(sandbox)
     keycloak.call("POST", f"/{REALM}/roles", {"name": "Admin"})
-    yield
-    keycloak.call("DELETE", f"/{REALM}/roles/Admin")
+    try:
+        yield
+    finally:
+        keycloak.call("DELETE", f"/{REALM}/roles/Admin")
 
 
 def _keycloak(sandbox: Sandbox) -> Keycloak:
@@ -155,8 +165,10 @@ def _without(kind: str, name: str, team: str = TEAM) -> Hole:
         namespace = f"airflow-{team}"
         saved = _saved(sandbox, kind, name, namespace)
         sandbox.kubectl("delete", kind, name, "--namespace", namespace)
-        yield
-        _apply(sandbox, saved)
+        try:
+            yield
+        finally:
+            _apply(sandbox, saved)
 
     return hole
 
@@ -165,16 +177,20 @@ def _without(kind: str, name: str, team: str = TEAM) -> Hole:
 def pod_security(sandbox: Sandbox) -> Iterator[None]:
     label = "pod-security.kubernetes.io/enforce"
     sandbox.kubectl("label", "namespace", f"airflow-{TEAM}", "--overwrite", f"{label}=privileged")
-    yield
-    sandbox.kubectl("label", "namespace", f"airflow-{TEAM}", "--overwrite", f"{label}=restricted")
+    try:
+        yield
+    finally:
+        sandbox.kubectl("label", "namespace", f"airflow-{TEAM}", "--overwrite", f"{label}=restricted")
 
 
 @contextmanager
 def token_in_tasks(sandbox: Sandbox) -> Iterator[None]:
     account = ("serviceaccount", "airflow-worker", "--namespace", f"airflow-{TEAM}")
     sandbox.kubectl("patch", *account, "--patch", '{"automountServiceAccountToken": true}')
-    yield
-    sandbox.kubectl("patch", *account, "--patch", '{"automountServiceAccountToken": false}')
+    try:
+        yield
+    finally:
+        sandbox.kubectl("patch", *account, "--patch", '{"automountServiceAccountToken": false}')
 
 
 @contextmanager
@@ -183,8 +199,10 @@ def metadata_server(sandbox: Sandbox) -> Iterator[None]:
     spec = {"podSelector": {"matchLabels": {"component": "worker"}}, "policyTypes": ["Egress"], "egress": [way]}
     metadata = {"name": "oops", "namespace": f"airflow-{TEAM}"}
     _apply(sandbox, {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata, "spec": spec})
-    yield
-    sandbox.kubectl("delete", "networkpolicy", "oops", "--namespace", f"airflow-{TEAM}")
+    try:
+        yield
+    finally:
+        sandbox.kubectl("delete", "networkpolicy", "oops", "--namespace", f"airflow-{TEAM}")
 
 
 @contextmanager
@@ -192,8 +210,10 @@ def one_key_for_two(sandbox: Sandbox) -> Iterator[None]:
     """The other team's Airflow takes this team's signature."""
     keys = [sandbox.secret(f"airflow-{team}", "airflow-jwt-secret")["jwt-secret"] for team in (TEAM, OTHER)]
     _give(sandbox, keys[0])
-    yield
-    _give(sandbox, keys[1])
+    try:
+        yield
+    finally:
+        _give(sandbox, keys[1])
 
 
 def _give(sandbox: Sandbox, key: str) -> None:
