@@ -1,16 +1,21 @@
-"""The demo's two teams on the real node, made once by the README's own command."""
+"""What end-to-end tests begin with: the demo's two teams on the real node, made once by the README's own command; two teams in
+each URL scheme, with people; and a browser."""
 
 from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import yaml
+from playwright.sync_api import Browser, Page
 
+from tests.support.browser import chromium
 from tests.support.sandbox import FLEET, Sandbox
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -54,3 +59,97 @@ def demo(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     )
     assert made.returncode == 0, made.stdout
     yield Demo(made.stdout, inventory, sandbox)
+
+
+@pytest.fixture(scope="session")
+def browser(sandbox: Sandbox) -> Iterator[Browser]:
+    with chromium(sandbox) as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A browser without any cookie."""
+    context = browser.new_context()
+    yield context.new_page()
+    context.close()
+
+
+URLS = {"host": "https://{}.fleet.localhost", "path": "https://fleet.localhost/{}"}
+# Who is what, at the instance and at its neighbour.
+PEOPLE = {
+    "alice": ("admin", ""),
+    "bob": ("", "admin"),
+    "carol": ("viewer", ""),
+    "dave": ("user", ""),
+    "erin": ("viewer", "admin"),
+}
+
+
+@dataclass(frozen=True)
+class Fronted:
+    """Two instances in one URL scheme, and people in the realm with a role at the one, at the other or at both."""
+
+    sandbox: Sandbox
+    inventory: Path
+    scheme: str
+    _passwords: dict[str, str] = field(default_factory=lambda: {name: secrets.token_urlsafe(16) for name in PEOPLE})
+
+    @property
+    def name(self) -> str:
+        return f"front-{self.scheme}"
+
+    @property
+    def neighbour(self) -> str:
+        return f"next-{self.scheme}"
+
+    @property
+    def url(self) -> str:
+        return URLS[self.scheme].format(self.name)
+
+    @property
+    def neighbours_url(self) -> str:
+        return URLS[self.scheme].format(self.neighbour)
+
+    def person(self, name: str) -> tuple[str, str]:
+        """One of PEOPLE: user name and password."""
+        return f"{self.scheme}-{name}", self._passwords[name]
+
+    def fleet(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {**self.sandbox.environment, "FLEET_INVENTORY": str(self.inventory)}
+        done = subprocess.run([FLEET, *arguments], env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done
+
+    def make(self) -> None:
+        """Both instances, side by side, with the demo's DAGs; then the people."""
+        image = f"fleet.local/{self.name}:1"
+        dags = CHECKOUT / "images" / "airflow" / "demo" / "dags"
+        subprocess.run([FLEET, "sandbox", "image", image, "--dags", str(dags)], check=True, capture_output=True)
+        data = yaml.safe_load((CHECKOUT / "tenants.yaml").read_text())
+        data["platform"]["urls"] = self.scheme
+        entry = {"owner": "x@example.com", "executor": "LocalExecutor", "image": image, "dags": {"source": "baked"}}
+        data["teams"] = {self.name: entry, self.neighbour: entry}
+        self.inventory.write_text(yaml.safe_dump(data, sort_keys=False))
+        self.fleet("apply", "--yes")
+        for name, roles in PEOPLE.items():
+            groups = [f"/{at}/{role}" for at, role in zip((self.name, self.neighbour), roles, strict=True) if role]
+            self.sandbox.keycloak.add_user("fleet", *self.person(name), *groups)
+
+    def remove(self) -> None:
+        for name in PEOPLE:
+            self.sandbox.keycloak.remove_user("fleet", self.person(name)[0])
+        for name in (self.name, self.neighbour):
+            self.fleet("remove-team", name, "--yes", "--confirm", name, "--no-backup")
+
+
+@pytest.fixture(scope="session", params=URLS)
+def fronted(
+    request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Fronted]:
+    fronted = Fronted(sandbox, tmp_path_factory.mktemp(request.param) / "tenants.yaml", request.param)
+    try:
+        fronted.make()
+        yield fronted
+    finally:
+        fronted.remove()

@@ -3,82 +3,17 @@
 from __future__ import annotations
 
 import json
-import secrets
-import subprocess
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable
 from urllib.parse import urljoin
 
-import pytest
 import yaml
-from playwright.sync_api import Browser, Page, Response, expect
+from playwright.sync_api import Page, Response, expect
 
-from tests.support.browser import chromium, keep, sign_in
+from tests.e2e.conftest import Fronted
+from tests.support.browser import keep, sign_in
 from tests.support.http import ask
-from tests.support.sandbox import FLEET, Sandbox
-
-CHECKOUT = Path(__file__).resolve().parents[2]
-DAGS = CHECKOUT / "images" / "airflow" / "demo" / "dags"
-URLS = {"host": "https://front-host.fleet.localhost", "path": "https://fleet.localhost/front-path"}
-
-
-@dataclass(frozen=True)
-class Fronted:
-    """One instance in one scheme, and a person who is its admin."""
-
-    sandbox: Sandbox
-    inventory: Path
-    name: str
-    url: str
-    person: str
-    password: str
-
-    def fleet(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {**self.sandbox.environment, "FLEET_INVENTORY": str(self.inventory)}
-        done = subprocess.run([FLEET, *arguments], env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return done
-
-
-@pytest.fixture(scope="module", params=["host", "path"])
-def fronted(
-    request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Fronted]:
-    name, folder = f"front-{request.param}", tmp_path_factory.mktemp(request.param)
-    data = yaml.safe_load((CHECKOUT / "tenants.yaml").read_text())
-    data["platform"]["urls"] = request.param
-    image = f"fleet.local/{name}:1"
-    subprocess.run([FLEET, "sandbox", "image", image, "--dags", str(DAGS)], check=True, capture_output=True)
-    (folder / "tenants.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
-    entry = {"owner": "x@example.com", "executor": "LocalExecutor", "image": image, "dags": {"source": "baked"}}
-    (folder / "entry.yaml").write_text(yaml.safe_dump(entry))
-    person, password = f"{name}-alice", secrets.token_urlsafe(16)
-    fronted = Fronted(sandbox, folder / "tenants.yaml", name, URLS[request.param], person, password)
-    keycloak = sandbox.keycloak
-    try:
-        added = fronted.fleet("add-team", name, "--from", str(folder / "entry.yaml"), "--yes")
-        assert added.stdout.splitlines()[-1] == fronted.url
-        keycloak.add_user("fleet", person, password, f"/{name}/admin")
-        yield fronted
-    finally:
-        keycloak.remove_user("fleet", person)
-        fronted.fleet("remove-team", name, "--yes", "--confirm", name, "--no-backup")
-
-
-@pytest.fixture(scope="module")
-def browser(sandbox: Sandbox) -> Iterator[Browser]:
-    with chromium(sandbox) as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A browser without any cookie."""
-    context = browser.new_context()
-    yield context.new_page()
-    context.close()
+from tests.support.sandbox import Sandbox
 
 
 def test_health_answers_behind_tls(fronted: Fronted) -> None:
@@ -119,7 +54,7 @@ def _quoted(url: str) -> str:
 def test_a_person_signs_in_and_sees_the_page_with_all_its_files(fronted: Fronted, page: Page) -> None:
     seen: list[Response] = []
     page.on("response", lambda answer: seen.append(answer))
-    sign_in(page, f"{fronted.url}/", fronted.person, fronted.password)
+    sign_in(page, f"{fronted.url}/", *fronted.person("alice"))
     expect(page.get_by_text("Active Dags")).to_be_visible()
     assert page.url.startswith(f"{fronted.url}/")
     bad = {(each.status, each.url) for each in seen if each.status >= 400}
@@ -133,7 +68,7 @@ def test_a_person_signs_in_and_sees_the_page_with_all_its_files(fronted: Fronted
 
 def test_a_dag_runs_that_was_triggered_by_a_click(fronted: Fronted, page: Page) -> None:
     """From the browser through the front to the API; its tasks then use the execution API, below the same path."""
-    sign_in(page, f"{fronted.url}/dags/fleet_hello", fronted.person, fronted.password)
+    sign_in(page, f"{fronted.url}/dags/fleet_hello", *fronted.person("alice"))
     page.get_by_role("button", name="Trigger").first.click()
     page.get_by_role("dialog").get_by_role("button", name="Trigger").click()
     for _ in range(60):

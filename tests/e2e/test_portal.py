@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.e2e.conftest import Demo
 from tests.support.accessibility import faults
-from tests.support.browser import PATIENCE, chromium
+from tests.support.browser import PATIENCE
 from tests.support.http import ask
 
 URL = "https://fleet.localhost/"
@@ -29,12 +29,6 @@ def passwords(demo: Demo) -> Iterator[dict[str, str]]:
     yield found
     for name in PEOPLE:
         demo.sandbox.keycloak.remove_user("fleet", name)
-
-
-@pytest.fixture(scope="module")
-def browser(demo: Demo) -> Iterator[Browser]:
-    with chromium(demo.sandbox) as browser:
-        yield browser
 
 
 @pytest.fixture
