@@ -43,7 +43,7 @@ PAGES = (
     "terraform/examples/gcp/README.md",
 )
 ABOUT_A_TEAM = re.compile(
-    r"/(override-values|when-it-went-wrong|back-up-and-restore|prove-the-walls|suspend-a-team|official-chart)\.md$"
+    r"/(override-values|when-it-went-wrong|back-up-and-restore|prove-the-walls|suspend-a-team|official-chart|connect-your-identity-provider)\.md$"
 )
 
 # What cannot run here, and why.
@@ -83,6 +83,8 @@ BEFORE = {
     r"^fleet remove-team research": (
         "grep -q '^  research:' tenants.yaml || fleet add-team research --from suspended.yaml --yes"
     ),
+    # People come from the company's provider, which is not here.
+    r"^fleet access --user alice": "fleet sandbox user alice --group /research/viewer > password",
     # The sandbox has made one. It is away for no longer than the next command takes.
     r"^kubectl create secret generic fleet-platform": "kubectl delete secret fleet-platform --namespace fleet-system",
 }
