@@ -128,8 +128,10 @@ class Fronted:
         subprocess.run([FLEET, "sandbox", "image", image, "--dags", str(dags)], check=True, capture_output=True)
         data = yaml.safe_load((CHECKOUT / "tenants.yaml").read_text())
         data["platform"]["urls"] = self.scheme
-        entry = {"owner": "x@example.com", "executor": "LocalExecutor", "image": image, "dags": {"source": "baked"}}
-        data["teams"] = {self.name: entry, self.neighbour: entry}
+        data["teams"] = {
+            name: {"owner": "x@example.com", "executor": "LocalExecutor", "image": image, "dags": {"source": "baked"}}
+            for name in (self.name, self.neighbour)
+        }
         self.inventory.write_text(yaml.safe_dump(data, sort_keys=False))
         self.fleet("apply", "--yes")
         for name, roles in PEOPLE.items():

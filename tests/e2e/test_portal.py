@@ -63,7 +63,10 @@ def test_two_people_see_two_different_lists(enter: Callable[[str], Page], tmp_pa
     assert _names(alice) == ["marketing"]
     assert _names(bob) == ["finance"]
     assert "finance" not in alice.content() and "marketing" not in bob.content()
-    assert alice.get_by_role("link", name="marketing", exact=True).get_attribute("href") == "https://marketing.fleet.localhost/"
+    assert (
+        alice.get_by_role("link", name="marketing", exact=True).get_attribute("href")
+        == "https://marketing.fleet.localhost/"
+    )
     assert alice.get_by_text("Airflow 3.3.2").is_visible()
     assert alice.locator("dd").first.inner_text() == "admin" and bob.locator("dd").first.inner_text() == "viewer"
     for page in (alice, bob):
