@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
+from urllib.request import build_opener
 from uuid import uuid4
 
 import pytest
@@ -27,6 +28,7 @@ from fleet.desired import airflow as desired
 from fleet.desired.resolve import resolve
 from fleet.sandbox import images, layout
 from tests.support import airflow_server
+from tests.support.http import ask
 from tests.support.keycloak import Keycloak, post_form
 from tests.support.sandbox import FLEET, Sandbox
 from tests.support.terraform import Team, World
@@ -202,6 +204,15 @@ def test_who_left_has_left(signon: Signon, way_out: str) -> None:
         assert copy.get("/dags").url.startswith(f"{signon.base}/auth/login/")
     # Keycloak asks for the password again: its session ended as well.
     assert "/protocol/openid-connect/auth" in alice.get("/auth/login/keycloak").url
+
+
+def test_a_request_that_changes_nothing_writes_no_session(signon: Signon) -> None:
+    """Else one that began before a sign-in, or before its end, and is slow would put back the session of then."""
+    cookies = "; ".join(f"{name}={cookie.value}" for name, cookie in signon.sign_in("alice").cookies().items())
+    same_browser = dict(build_opener().addheaders)  # seen from another one, a session is marked as no longer fresh
+    answer = ask(f"{signon.base}/auth/static/pin_32.png", headers={**same_browser, "Cookie": cookies})
+    # The server sends the cookie whenever it has written the session down.
+    assert (answer.status, answer.headers.get_all("Set-Cookie")) == (200, None)
 
 
 def test_leaving_without_having_come_is_no_error(signon: Signon) -> None:
