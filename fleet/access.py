@@ -6,12 +6,13 @@ What counts is what Keycloak holds; the inventory explains it. What it does not 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Any, get_args
 from urllib.parse import quote
 
-from fleet.desired import naming
+from fleet.desired import naming, rights
 from fleet.drivers.keycloak import Realm
 from fleet.errors import ExitCode, FleetError
 from fleet.model import Access, Role
@@ -19,16 +20,37 @@ from fleet.model import Access, Role
 ROLES: tuple[Role, ...] = get_args(Role)
 _BY_HAND = "by hand: not in the inventory"
 NOBODY = "-"
+_MEANS: dict[Role, str] = {
+    "admin": "everything",
+    "op": "runs all DAGs, keeps connections and variables",
+    "user": "runs all DAGs",
+    "viewer": "sees all DAGs",
+}
+_VERBS = {"user": "runs", "viewer": "sees"}
 
 
 @dataclass(frozen=True)
 class Grant:
-    """A person has a role at an instance, and why. The person is :data:`NOBODY` where a group with the role is empty."""
+    """A person has a role at an instance, what it means there, and why they have it.
+
+    The person is :data:`NOBODY` where a group with the role is empty.
+    """
 
     instance: str
     person: str
-    role: Role
+    role: str
+    means: str
     why: str
+
+
+def means(access: Access, role: str) -> str:
+    """What a role lets do."""
+    if role in ROLES:
+        return _MEANS[role]
+    right = access.dags.get(role.removeprefix(naming.DAG_ROLE))
+    if right is None:
+        return "a right that is not in the inventory"
+    return f"{_VERBS[right.role]} DAGs " + (f"{right.prefix}*" if right.prefix else f"tagged {right.tag}")
 
 
 async def of_instance(realm: Realm, instance: str, access: Access) -> list[Grant]:
@@ -40,9 +62,10 @@ async def of_instance(realm: Realm, instance: str, access: Access) -> list[Grant
     client = (await _clients(realm)).get(instance)
     if client is None:
         raise FleetError("has no sign-on client yet", where=instance, hint=f"fleet apply {instance}")
-    direct = await asyncio.gather(*(_of_role(realm, client, instance, access, role) for role in ROLES))
-    inside = await _of_containing_roles(realm, client, instance)
-    return [grant for role, grants in zip(ROLES, direct, strict=True) for grant in [*grants, *inside[role]]]
+    roles = _names(await realm.every(f"/clients/{client}/roles"))
+    direct = await asyncio.gather(*(_of_role(realm, client, instance, access, role) for role in roles))
+    inside = await _of_containing_roles(realm, client, instance, access)
+    return [grant for role, grants in zip(roles, direct, strict=True) for grant in [*grants, *inside[role]]]
 
 
 async def of_person(realm: Realm, person: str, instances: dict[str, Access]) -> list[Grant]:
@@ -91,28 +114,29 @@ async def _clients(realm: Realm) -> dict[str, str]:
     }
 
 
-async def _of_role(realm: Realm, client: str, instance: str, access: Access, role: Role) -> list[Grant]:
+async def _of_role(realm: Realm, client: str, instance: str, access: Access, role: str) -> list[Grant]:
     return [
         Grant(
             instance,
             person,
             role,
+            means(access, role),
             _why_group(instance, access, role, group) if group else _why_user(access, role, person),
         )
         for person, group in await _holders(realm, f"/clients/{client}/roles/{role}")
     ]
 
 
-async def _of_containing_roles(realm: Realm, client: str, instance: str) -> dict[Role, list[Grant]]:
+async def _of_containing_roles(realm: Realm, client: str, instance: str, access: Access) -> dict[str, list[Grant]]:
     """Whoever has a role of the realm that contains one of the instance's: nothing that fleet makes does."""
-    grants: dict[Role, list[Grant]] = {role: [] for role in ROLES}
+    grants: dict[str, list[Grant]] = defaultdict(list)
     for outer in await realm.every("/roles"):
         if not outer["composite"]:
             continue
         why = f"role {outer['name']} of the realm contains it, {_BY_HAND}"
         for role in _names(await realm.get(f"/roles-by-id/{outer['id']}/composites/clients/{client}")):
             holders = await _holders(realm, f"/roles/{quote(outer['name'], safe='')}")
-            grants[role] += [Grant(instance, person, role, why) for person, _ in holders]
+            grants[role] += [Grant(instance, person, role, means(access, role), why) for person, _ in holders]
     return grants
 
 
@@ -140,8 +164,7 @@ async def _of_user(
 ) -> list[Grant]:
     """All ways by which the person has each role; a role that none of them explains comes out of another role."""
     mappings = f"role-mappings/clients/{client}"
-    effective = {role["name"] for role in await realm.get(f"{user}/{mappings}/composite") or ()}
-    reasons: dict[Role, list[str]] = {name: [] for name in ROLES if name in effective}
+    reasons: dict[str, list[str]] = {name: [] for name in _names(await realm.get(f"{user}/{mappings}/composite"))}
     if not reasons:
         return []
     for role in _names(await realm.get(f"{user}/{mappings}")):
@@ -150,24 +173,36 @@ async def _of_user(
         for role in _names(await realm.get(f"/groups/{group['id']}/{mappings}")):
             reasons[role].append(_why_group(instance, access, role, group["path"]))
     other = [f"contained in another role, {_BY_HAND}"]
-    return [Grant(instance, person, role, why) for role, whys in reasons.items() for why in whys or other]
+    return [
+        Grant(instance, person, role, means(access, role), why)
+        for role, whys in reasons.items()
+        for why in whys or other
+    ]
 
 
-def _names(roles: list[dict[str, Any]] | None) -> list[Role]:
-    """Those of the roles that mean something to Airflow."""
+def _names(roles: Iterable[dict[str, Any]] | None) -> list[str]:
+    """Those of the roles that mean something to Airflow: the four, then those of rights to some of the DAGs."""
     given = {role["name"] for role in roles or ()}
-    return [role for role in ROLES if role in given]
+    return [role for role in ROLES if role in given] + sorted(
+        name for name in given if name.startswith(naming.DAG_ROLE)
+    )
 
 
-def _why_user(access: Access, role: Role, person: str) -> str:
-    return "access.users" if person in access.users.get(role, ()) else _BY_HAND
+def _why_user(access: Access, role: str, person: str) -> str:
+    return f"{_place(role)}users" if person in rights.users(access).get(role, ()) else _BY_HAND
 
 
-def _why_group(instance: str, access: Access, role: Role, path: str) -> str:
+def _why_group(instance: str, access: Access, role: str, path: str) -> str:
     """The group, and what gave it the role: its own name, the inventory, or somebody."""
     if path == f"/{instance}/{role}":
         return f"group {path}"
-    named = ["/" + group.strip("/") for group in access.groups.get(role, ())]
+    named = ["/" + group.strip("/") for group in rights.groups(access).get(role, ())]
     if path in named:
-        return f"group {path}, access.groups"
+        return f"group {path}, {_place(role)}groups"
     return f"group {path}, {_BY_HAND}"
+
+
+def _place(role: str) -> str:
+    """Where the inventory says who has the role."""
+    right = "" if role in ROLES else f"dags.{role.removeprefix(naming.DAG_ROLE)}."
+    return f"access.{right}"

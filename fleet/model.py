@@ -43,6 +43,14 @@ Image = Annotated[str, StringConstraints(pattern=IMAGE_PATTERN)]
 OBJECT_PATTERN = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"
 ObjectName = Annotated[str, StringConstraints(pattern=OBJECT_PATTERN)]
 NonEmpty = Annotated[str, StringConstraints(min_length=1)]
+# A right becomes a role of FAB's, with `dags-` before it: 64 characters.
+RIGHT_MAX = 59
+RightName = Annotated[str, StringConstraints(pattern=NAME_PATTERN, min_length=1, max_length=RIGHT_MAX)]
+# Airflow's own bounds of a DAG's id, and of a tag. Helm would take braces for a template.
+DAG_ID_PATTERN = r"^[-\w.]+$"
+DagPrefix = Annotated[str, StringConstraints(pattern=DAG_ID_PATTERN, max_length=250)]
+TAG_PATTERN = r"^[^\s{}]([^{}\r\n]*[^\s{}])?$"
+DagTag = Annotated[str, StringConstraints(pattern=TAG_PATTERN, max_length=100)]
 # One version, no range: Helm would take `1.x` or `>=1.20` for whatever is newest today.
 CHART_VERSION_PATTERN = r"^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$"
 ChartVersion = Annotated[str, StringConstraints(pattern=CHART_VERSION_PATTERN)]
@@ -434,6 +442,27 @@ class OfficialChart(_Value):
 Chart = Annotated[FleetChart | OfficialChart, Field(discriminator="source")]
 
 
+class DagRight(_Value):
+    """A right to some of an instance's DAGs, beside whatever else somebody may do there."""
+
+    prefix: DagPrefix | None = None
+    """The DAGs whose id begins with this."""
+    tag: DagTag | None = None
+    """The DAGs that bear this tag."""
+    role: Literal["viewer", "user"] = "viewer"
+    """`viewer`: may see these DAGs, their runs and logs. `user`: may also trigger, clear and delete them."""
+    groups: list[NonEmpty] = Field(default_factory=list)
+    """Keycloak groups that have the right, written as in `access.groups`. It has `/<instance>/dags-<right>` by itself."""
+    users: list[NonEmpty] = Field(default_factory=list)
+    """Keycloak user names that have the right; the people must be there already."""
+
+    @model_validator(mode="after")
+    def _one_way_to_choose(self) -> DagRight:
+        if (self.prefix is None) == (self.tag is None):
+            raise ValueError("a right is to the DAGs of a `prefix` or of a `tag`: one of the two")
+        return self
+
+
 class Access(_Value):
     """Who may sign in, and as what."""
 
@@ -442,6 +471,8 @@ class Access(_Value):
     is there: from a directory, or another team's (`/finance/user`). Every instance has `/<instance>/<role>` by itself."""
     users: dict[Role, list[NonEmpty]] = Field(default_factory=dict)
     """Keycloak user names per role; the people must be there already."""
+    dags: dict[RightName, DagRight] = Field(default_factory=dict)
+    """Rights to some of the DAGs, by name. They add: who has one of the roles has it for all DAGs."""
 
 
 class Egress(_Value):

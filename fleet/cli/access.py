@@ -45,5 +45,5 @@ def access(
         return await of_person(realm, user, {each: deployments[each].access for each in deployments if each in chosen})
 
     rows: list[report.Row] = [asdict(grant) for grant in common.run(work())]
-    columns = ("person", "role", "why") if user is None else ("instance", "role", "why")
+    columns = ("person", "role", "means", "why") if user is None else ("instance", "role", "means", "why")
     typer.echo(report.render(rows, columns, form) if rows or form == "json" else "no role anywhere")

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from fleet.desired import front, gcp, naming, official, secrets
+from fleet.desired import front, gcp, naming, official, rights, secrets
 from fleet.desired.resolve import Resolved
 from fleet.model import GitDags, OfficialChart, Platform, Resources
 
@@ -43,6 +43,7 @@ def values(platform: Platform, instance: Resolved) -> dict[str, Any]:
         **_components(platform, instance),
         **front.ingress(platform, instance.name),
         **_git_sync(instance),
+        **_local_settings(instance),
         "rbac": {"create": False},
         **{part: {"enabled": False} for part in _ABSENT},
     }
@@ -146,24 +147,35 @@ def _git_sync(instance: Resolved) -> dict[str, Any]:
 
 def webserver_config(platform: Platform, instance: Resolved) -> str:
     """FAB's configuration for this instance's Keycloak client; the client secret comes from the environment."""
-    rendered: str = _template().render(
+    rendered: str = _template("webserver_config.py.j2").render(
         issuer=f"{platform.sso.url.rstrip('/')}/realms/{platform.sso.realm}",
         client_id=naming.client_id(instance.name),
         display_name=naming.display_name(instance.name),
         owner=instance.owner,
+        dag_roles={naming.dag_role(name): right.role for name, right in instance.access.dags.items()},
+        dag_role=naming.DAG_ROLE,
     )
     return rendered
 
 
+def _local_settings(instance: Resolved) -> dict[str, str]:
+    """The policy that gives each DAG its roles; an instance without rights has none."""
+    policy = rights.policy(instance.access)
+    return {"airflowLocalSettings": _template("airflow_local_settings.py.j2").render(rights=policy)} if policy else {}
+
+
 @cache
-def _template() -> Any:
+def _template(name: str) -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     # Python source, no HTML: every value goes through the filter `tojson`.
     environment = Environment(  # noqa: S701
-        loader=PackageLoader("fleet.desired", ""), undefined=StrictUndefined, keep_trailing_newline=True
+        loader=PackageLoader("fleet.desired", ""),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
     )
-    return environment.get_template("webserver_config.py.j2")
+    return environment.get_template(name)
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any
 
-from fleet.desired import airflow, naming, secrets
+from fleet.desired import airflow, naming, rights, secrets
 from fleet.desired.resolve import Resolved
 from fleet.model import Platform
 
@@ -14,13 +14,23 @@ _DAY_SECONDS = 24 * 3600
 
 
 def inputs(platform: Platform, instance: Resolved) -> dict[str, Any]:
-    """All that makes a migration necessary: another image, or another database."""
+    """All that makes a migration necessary: another image, another database, or another role of FAB's."""
     server = platform.database
+    dag_roles = rights.roles(instance.access)
     return {
         "image": instance.image,
         "version": instance.version,
         "database": f"{server.host}:{server.port}/{naming.sql(instance.name)}",
+        **({"dag_roles": dag_roles} if dag_roles else {}),
     }
+
+
+def command(instance: Resolved) -> list[str]:
+    """What the Job runs. A DAG that names a role which FAB does not have could not be parsed, so the roles come first."""
+    dag_roles = rights.roles(instance.access)
+    if not dag_roles:
+        return ["airflow", "db", "migrate"]
+    return ["bash", "-c", f"airflow db migrate && airflow roles create {' '.join(dag_roles)}"]
 
 
 def job(platform: Platform, instance: Resolved) -> dict[str, Any]:
@@ -61,7 +71,7 @@ def _pod(instance: Resolved) -> dict[str, Any]:
                 "name": "migrate",
                 "image": instance.image,
                 "imagePullPolicy": "IfNotPresent",
-                "args": ["airflow", "db", "migrate"],
+                "args": command(instance),
                 "env": _environment(),
                 "resources": airflow.resources(instance.size.scheduler),  # both load all of Airflow
                 "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},

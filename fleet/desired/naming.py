@@ -13,6 +13,7 @@ API_PORT = 8080
 CA_CONFIG_MAP = "fleet-ca"
 CA_KEY = "ca.crt"  # in the platform's Secret and in that ConfigMap
 PLATFORM_RELEASE = "platform"
+DAG_ROLE = "dags-"  # how the roles of such rights begin
 PORTAL = "fleet-portal"  # its Deployment, its label, its sign-on client, and the Secret with the client's secret
 
 
@@ -49,6 +50,11 @@ def sql(instance: str) -> str:
 def client_id(instance: str) -> str:
     """Keycloak client."""
     return f"airflow-{instance}"
+
+
+def dag_role(right: str) -> str:
+    """Role of that client, its group, and FAB's role, for a right to some of the DAGs."""
+    return f"{DAG_ROLE}{right}"
 
 
 def display_name(instance: str) -> str:

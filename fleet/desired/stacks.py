@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fleet.desired import gcp, naming, portal
+from fleet.desired import gcp, naming, portal, rights
 from fleet.desired.resolve import Resolved
 from fleet.model import Deployment, Inventory, Platform
 
@@ -26,7 +26,7 @@ def backend(platform: Platform, stack: str) -> dict[str, Any]:
 def platform(inventory: Inventory) -> dict[str, Any]:
     """Variables of the stack `platform`."""
     entries: list[Deployment] = [*inventory.instances.values(), *inventory.teams.values()]
-    groups = {group for entry in entries for members in entry.access.groups.values() for group in members}
+    groups = {group for entry in entries for members in rights.groups(entry.access).values() for group in members}
     made_here = {group for group in groups if "/" not in group}
     return {
         "sso": {
@@ -54,8 +54,9 @@ def team(platform: Platform, instance: Resolved) -> dict[str, Any]:
             "client_id": naming.client_id(instance.name),
             "display_name": naming.display_name(instance.name),
             "base_url": naming.url(platform, instance.name),
-            "groups": {role: sorted(names) for role, names in instance.access.groups.items()},
-            "users": {role: sorted(names) for role, names in instance.access.users.items()},
+            "groups": {role: sorted(names) for role, names in rights.groups(instance.access).items()},
+            "users": {role: sorted(names) for role, names in rights.users(instance.access).items()},
+            **({"dag_roles": dag_roles} if (dag_roles := rights.roles(instance.access)) else {}),
         },
         "database_password_version": SECRETS_VERSION,
         "sso_client_secret_version": SECRETS_VERSION,

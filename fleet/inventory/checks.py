@@ -21,6 +21,7 @@ def check(data: dict[str, Any]) -> Iterator[Problem]:
     yield from _waves(data)
     yield from _labels(data)
     yield from _groups(data)
+    yield from _rights(data)
     yield from _google(data)
     yield from _not_yet(data)
 
@@ -71,14 +72,39 @@ def _groups(data: dict[str, Any]) -> Iterator[Problem]:
     """Each instance has a group of its own name: a plain name means one that the platform makes, and there it clashes."""
     taken = {keys[-1] for keys, _ in _entries(data)}
     for keys, entry in _entries(data):
-        for role, groups in _mapping(_get(entry, "access"), "groups").items():
+        for place, groups in _named_groups(entry):
             for index, group in enumerate(_list(groups)):
                 if isinstance(group, str) and group in taken:
                     yield Problem(
                         f"`{group}` is the group that `{group}` gets for itself",
-                        (*keys, "access", "groups", role, index),
+                        (*keys, "access", *place, index),
                         hint=f"write `/{group}` for everybody in it, or one of its roles: `/{group}/user`",
                     )
+
+
+def _named_groups(entry: Any) -> Iterator[tuple[Keys, Any]]:
+    access = _get(entry, "access")
+    for role, groups in _mapping(access, "groups").items():
+        yield ("groups", role), groups
+    for name, right in _mapping(access, "dags").items():
+        yield ("dags", name, "groups"), _get(right, "groups")
+
+
+def _rights(data: dict[str, Any]) -> Iterator[Problem]:
+    """Rights to some of the DAGs: two that are one, and the file that Airflow reads them from in somebody else's hands."""
+    for keys, entry in _entries(data):
+        rights, seen = _mapping(_get(entry, "access"), "dags"), dict[tuple[str, ...], str]()
+        for name, right in rights.items():
+            what = (*(str(_get(right, key)) for key in ("prefix", "tag")), str(_get(right, "role") or "viewer"))
+            if (other := seen.setdefault(what, name)) != name:
+                hint = f"put the people there: into `access.dags.{other}`"
+                yield Problem(f"is the same right as `{other}`", (*keys, "access", "dags", name), hint=hint)
+        if rights and _mapping(entry, "values").get("airflowLocalSettings") is not None:
+            yield Problem(
+                "with `access.dags`, this file is fleet's",
+                (*keys, "values", "airflowLocalSettings"),
+                hint="put policies of your own into the image, as a plugin of Airflow's (entry point `airflow.policy`)",
+            )
 
 
 _ACCOUNT_PREFIX = "airflow-"  # fleet.desired.naming.service_account

@@ -27,6 +27,8 @@ _PATTERNS = {
     model.HOST_PATTERN: ("a host name or an address", "10.0.0.3"),
     model.DOMAIN_PATTERN: ("a DNS domain in lower case", "airflow.example.com"),
     model.IMAGE_PATTERN: ("a container image", "registry.example.com/airflow:3.3.2"),
+    model.DAG_ID_PATTERN: ("the beginning of a DAG's id (letters, digits, `-_.`)", "payroll_"),
+    model.TAG_PATTERN: ("a DAG's tag (without braces, and without blanks around it)", "finance"),
     model.OBJECT_PATTERN: ("the name of a Kubernetes object", "dags-credentials"),
     model.PROJECT_PATTERN: (
         "a Google Cloud project's id (6 to 30 lower-case letters, digits, dashes)",

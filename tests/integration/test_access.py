@@ -54,14 +54,18 @@ def fleet(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         keycloak.add_user(realm, "mallory", uuid4().hex)
         one, two = world.team("one"), world.team("two")
         wish = {"groups": {"admin": ["owners"], "viewer": ["/company"]}, "users": {"op": ["alice"]}}
+        rights = {"dags": {"payroll": {"prefix": "payroll_", "role": "user", "groups": ["owners"]}}}
         one.apply(**wish)
-        two.apply(groups={}, users={})
+        # Of two rights, the inventory has one any more.
+        two.apply(
+            groups={"dags-payroll": ["owners"]}, users={"dags-old": ["bob"]}, dag_roles=["dags-payroll", "dags-old"]
+        )
         _by_hand(world, one)
         inventory = tmp_path_factory.mktemp("inventory") / "tenants.yaml"
         data = yaml.safe_load((CHECKOUT / "tenants.yaml").read_text())
         data["platform"]["sso"]["realm"] = realm
         owner = {"owner": "x@example.com"}
-        data["teams"] = {one.name: {**owner, "access": wish}, two.name: owner, "unborn": owner}
+        data["teams"] = {one.name: {**owner, "access": wish}, two.name: {**owner, "access": rights}, "unborn": owner}
         inventory.write_text(json.dumps(data))
         yield Fleet(world, one, two, inventory)
     finally:
@@ -96,21 +100,37 @@ def test_a_team_shows_who_and_why(fleet: Fleet) -> None:
         (name, "-", "viewer", f"group /{name}/viewer"),
     ]  # fmt: skip
     table = fleet.access(name).stdout
-    assert table.splitlines()[0].split() == ["PERSON", "ROLE", "WHY"]
+    assert table.splitlines()[0].split() == ["PERSON", "ROLE", "MEANS", "WHY"]
+
+
+def test_a_right_to_some_dags_shows_what_it_means(fleet: Fleet) -> None:
+    name = fleet.two.name
+    done = json.loads(fleet.access(name, "--output", "json").stdout)
+    rights = [tuple(row[key] for key in ("person", "role", "means", "why")) for row in done if "dags-" in row["role"]]
+    assert rights == [
+        ("bob", "dags-old", "a right that is not in the inventory", "by hand: not in the inventory"),
+        ("-", "dags-old", "a right that is not in the inventory", f"group /{name}/dags-old"),
+        ("alice", "dags-payroll", "runs DAGs payroll_*", "group /owners, access.dags.payroll.groups"),
+        ("-", "dags-payroll", "runs DAGs payroll_*", f"group /{name}/dags-payroll"),
+    ]
 
 
 def test_a_person_shows_where_and_why(fleet: Fleet) -> None:
     one, two = fleet.one.name, fleet.two.name
     assert fleet.rows("--user", "alice") == [
         (one, "alice", "admin", "group /owners, access.groups"), (one, "alice", "op", "access.users"),
+        (two, "alice", "dags-payroll", "group /owners, access.dags.payroll.groups"),
     ]  # fmt: skip
-    assert fleet.rows("--user", "bob") == [(one, "bob", "viewer", "group /company, access.groups")]
+    assert fleet.rows("--user", "bob") == [
+        (one, "bob", "viewer", "group /company, access.groups"),
+        (two, "bob", "dags-old", "by hand: not in the inventory"),
+    ]
     assert fleet.rows("--user", "mallory") == [
         (one, "mallory", "admin", "contained in another role, by hand: not in the inventory"),
         (one, "mallory", "op", "by hand: not in the inventory"),
     ]
-    assert fleet.rows(two, "--user", "alice") == []
-    assert fleet.access(two, "--user", "alice").stdout == "no role anywhere\n"
+    assert fleet.rows(two, "--user", "mallory") == []
+    assert fleet.access(two, "--user", "mallory").stdout == "no role anywhere\n"
 
 
 @pytest.mark.parametrize(("arguments", "said"), [

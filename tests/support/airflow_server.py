@@ -1,6 +1,7 @@
 """Airflow's API server out of its image, in a chroot on this machine: takes settings, gives its address, ends with the test.
 
-It has a database of its own (SQLite) and no scheduler: enough for everything that is about signing in.
+It has a database of its own (SQLite) and no scheduler: enough for everything that is about signing in. A script may be run
+before it starts (the setting PREPARE), others beside it.
 """
 
 from __future__ import annotations
@@ -24,14 +25,21 @@ _SETTINGS = {
     "AIRFLOW__API__WORKERS": "1",
     "AIRFLOW__FAB__CONFIG_FILE": "/tmp/home/webserver_config.py",
     "AIRFLOW__LOGGING__BASE_LOG_FOLDER": "/tmp/home/logs",
+    "PREPARE": "airflow db migrate",  # a shell script
 }
 _SCRIPT = """set -eu
 mkdir /tmp/home && cp /srv/webserver_config.py /tmp/home/ && chown -R 50000:0 /tmp/home && cd /tmp/home
 as_airflow() { setpriv --reuid=50000 --regid=0 --clear-groups "$@"; }
-as_airflow airflow db migrate
+as_airflow env -u AIRFLOW__FAB__CONFIG_FILE sh -c "$PREPARE"  # which only the server has
 as_airflow airflow api-server --host 127.0.0.1 --port "$PORT" &
 server=$!
-while [ ! -e /srv/stop ] && kill -0 $server; do sleep 0.2; done
+while [ ! -e /srv/stop ] && kill -0 $server; do
+    if [ -e /srv/errand ]; then
+        as_airflow sh -eu /srv/errand >/srv/said 2>&1 && echo done >>/srv/said || echo failed >>/srv/said
+        rm /srv/errand && mv /srv/said /srv/answer
+    fi
+    sleep 0.2
+done
 kill -9 $server || true
 """
 
@@ -44,11 +52,18 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def running(
-    folder: Path, version: str, port: int, settings: Mapping[str, str], webserver_config: str
+    folder: Path,
+    version: str,
+    port: int,
+    settings: Mapping[str, str],
+    webserver_config: str,
+    files: Mapping[str, str] | None = None,
 ) -> Iterator[Path]:
-    """Serve on that port until the block ends; gives the server's log."""
+    """Serve on that port until the block ends; gives the server's log. ``files`` are paths in the tree, and their contents."""
     root, log = folder / "root", folder / "server.log"
     layers.unpack(images.airflow(version, print).tree.layers, root)
+    for path, content in (files or {}).items():
+        write(folder, path, content)
     with serving(root, log, port, settings, webserver_config, images.airflow(version, print).tree.config.env):
         yield log
 
@@ -72,6 +87,31 @@ def serving(
     finally:
         (root / "srv" / "stop").touch()
         thread.join(60)
+
+
+def write(folder: Path, path: str, content: str) -> None:
+    """Put a file into the server's tree."""
+    file = folder / "root" / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(content)
+
+
+def errand(folder: Path, script: str) -> str:
+    """What a script says that runs beside the server, on its database.
+
+    Raises:
+        AssertionError: it fails, or takes longer than a few minutes.
+    """
+    answer = folder / "root" / "srv" / "answer"
+    answer.unlink(missing_ok=True)
+    (folder / "root" / "srv" / "errand.new").write_text(script)
+    (folder / "root" / "srv" / "errand.new").rename(folder / "root" / "srv" / "errand")
+    until = time.monotonic() + 240
+    while not answer.exists() and time.monotonic() < until:
+        time.sleep(0.2)
+    said = answer.read_text() if answer.exists() else "nothing in time"
+    assert said.endswith("done\n"), said[-4000:]
+    return said
 
 
 def _wait(port: int, thread: threading.Thread, log: Path) -> None:

@@ -42,9 +42,9 @@ teams:
 HEALTHY = {"metadatabase": {"status": "healthy"}, "scheduler": {"status": "healthy"}}
 
 
-def records(folder: Path, urls: str = "host") -> list[dict[str, Any]]:
-    """The ConfigMaps that an apply of :data:`INVENTORY` leaves."""
-    (folder / "tenants.yaml").write_text(INVENTORY.format(urls=urls))
+def records(folder: Path, urls: str = "host", text: str = INVENTORY) -> list[dict[str, Any]]:
+    """The ConfigMaps that an apply of such an inventory leaves."""
+    (folder / "tenants.yaml").write_text(text.format(urls=urls))
     document = inventory.load(folder / "tenants.yaml")
     desired = build(document.inventory, Contents(*(["-"] * CONTENTS)))
     return [_record(name, instance.parts) for name, instance in desired.instances.items()]

@@ -37,6 +37,7 @@ class Instance:
         client_id: its sign-on client: who has a role there may enter.
         monitor: address of its health inside the cluster.
         version: empty where it was never installed to its end.
+        roles: those of the client's that mean something to its Airflow.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Instance:
     client_id: str
     monitor: str
     suspended: bool
+    roles: tuple[str, ...] = ROLES
 
 
 class Fleet:
@@ -66,7 +68,7 @@ class Fleet:
         """
         found = []
         for instance in await self._instances():
-            if mine := tuple(role for role in ROLES if role in roles.get(instance.client_id, ())):
+            if mine := tuple(role for role in instance.roles if role in roles.get(instance.client_id, ())):
                 found.append((instance, mine))
         return found
 
@@ -122,4 +124,5 @@ def _read(name: str, inputs: Mapping[str, Any]) -> Instance:
         client_id=sso["client_id"],
         monitor=f"{service}{urlsplit(sso['base_url']).path}/api/v2/monitor/health",
         suspended=airflow.get("apiServer", {}).get("replicas") == 0,
+        roles=(*ROLES, *sso.get("dag_roles", ())),  # the latter to some of the DAGs only
     )

@@ -20,6 +20,7 @@ module "sso" {
   display_name          = var.sso.display_name
   base_url              = var.sso.base_url
   group                 = var.instance
+  dag_roles             = var.sso.dag_roles
   groups                = var.sso.groups
   users                 = var.sso.users
   client_secret         = var.sso_client_secret

@@ -1,7 +1,7 @@
 # One instance's sign-on: a confidential client with roles of its own, and who has which of them.
 
 locals {
-  roles = toset(["admin", "op", "user", "viewer"])
+  roles = setunion(["admin", "op", "user", "viewer"], var.dag_roles)
 
   # Turned round, role -> members becomes member -> roles: one mapping per member, whatever the number of its roles.
   group_roles = transpose(var.groups)

@@ -53,6 +53,18 @@ variable "group" {
   }
 }
 
+variable "dag_roles" {
+  description = "Roles beside admin, op, user and viewer, each for a right to some of the instance's DAGs."
+  type        = set(string)
+  nullable    = false
+  default     = []
+
+  validation {
+    condition     = alltrue([for role in var.dag_roles : can(regex("^dags-[a-z]([-a-z0-9]*[a-z0-9])?$", role))])
+    error_message = "Such a role's name begins with dags- and takes lower-case letters, digits and dashes."
+  }
+}
+
 variable "groups" {
   description = "Groups per role: a group's name, or its path where it is nested (/parent/child). The groups must exist."
   type        = map(set(string))
@@ -60,8 +72,8 @@ variable "groups" {
   default     = {}
 
   validation {
-    condition     = length(setsubtract(keys(var.groups), ["admin", "op", "user", "viewer"])) == 0
-    error_message = "The roles are admin, op, user and viewer."
+    condition     = length(setsubtract(keys(var.groups), setunion(["admin", "op", "user", "viewer"], var.dag_roles))) == 0
+    error_message = "The roles are admin, op, user, viewer and those of dag_roles."
   }
 
   validation {
@@ -77,8 +89,8 @@ variable "users" {
   default     = {}
 
   validation {
-    condition     = length(setsubtract(keys(var.users), ["admin", "op", "user", "viewer"])) == 0
-    error_message = "The roles are admin, op, user and viewer."
+    condition     = length(setsubtract(keys(var.users), setunion(["admin", "op", "user", "viewer"], var.dag_roles))) == 0
+    error_message = "The roles are admin, op, user, viewer and those of dag_roles."
   }
 
   validation {

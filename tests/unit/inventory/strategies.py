@@ -73,7 +73,10 @@ entries: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "airflow": st.sampled_from(["3.3.2", "3.2.2"]),
         "dags": st.just({"source": "git", "repository": "https://git.example.com/x.git"}),
         "access": st.fixed_dictionaries(
-            {"groups": st.dictionaries(st.sampled_from(["admin", "op"]), st.lists(_groups))}
+            {"groups": st.dictionaries(st.sampled_from(["admin", "op"]), st.lists(_groups))},
+            optional={
+                "dags": st.just({"payroll": {"prefix": "payroll_", "users": ["dave"]}, "tax": {"tag": "tax: all"}})
+            },
         ),
         "quota": st.fixed_dictionaries({}, optional={"pods": st.integers(5, 100), "cpu": st.just("500m")}),
         "values": values,

@@ -118,6 +118,66 @@ FORM = {
         "`a` is the group that `a` gets for itself",
         "write `/a` for everybody in it, or one of its roles: `/a/user`",
     ),
+    "a right's group with a team's name": (
+        team("access:", "  dags:", "    pay: {prefix: pay_, groups: [a]«}"),
+        "teams.a.access.dags.pay.groups[0]: `a` is the group that `a` gets for itself",
+        "write `/a` for everybody in it",
+    ),
+    "a right to all or to nothing": (
+        team("access:", "  dags:", "    pay: {role: user}«"),
+        "teams.a.access.dags.pay: a right is to the DAGs of a `prefix` or of a `tag`",
+        "see `fleet schema`",
+    ),
+    "a right by prefix and tag": (
+        team("access:", "  dags:", "    pay: {prefix: pay_, tag: pay}«"),
+        "a right is to the DAGs of a `prefix` or of a `tag`: one of the two",
+        "see `fleet schema`",
+    ),
+    "a prefix that no DAG can have": (
+        team("access:", "  dags:", "    pay: {prefix: 'pay*'}«"),
+        "teams.a.access.dags.pay.prefix: `pay*` is not the beginning of a DAG's id",
+        "for example `payroll_`",
+    ),
+    "an empty prefix": (
+        team("access:", "  dags:", "    pay: {prefix: ''}«"),
+        "teams.a.access.dags.pay.prefix: `` is not the beginning of a DAG's id",
+        "for example `payroll_`",
+    ),
+    "a tag that Helm would take for a template": (
+        team("access:", "  dags:", "    pay: {tag: '{{ .Values }}'}«"),
+        "teams.a.access.dags.pay.tag: `{{ .Values }}` is not a DAG's tag",
+        "for example `finance`",
+    ),
+    "a right to be an administrator of DAGs": (
+        team("access:", "  dags:", "    pay: {tag: pay, role: admin}«"),
+        "teams.a.access.dags.pay.role: `admin` is not possible",
+        "one of viewer, user",
+    ),
+    "a right's name in capitals": (
+        team("access:", "  dags:", "    PayRoll: {tag: pay}«"),
+        "teams.a.access.dags.PayRoll: `PayRoll` is not a name",
+        "did you mean `payroll`?",
+    ),
+    "a right's name that FAB could not keep": (
+        team("access:", "  dags:", f"    {'p' * 60}: {{tag: pay}}«"),
+        "is longer than 59 characters",
+        "shorten it",
+    ),
+    "a right twice": (
+        team("access:", "  dags:", "    pay: {tag: pay, users: [a]}", "    wages: {tag: pay, users: [b]}«"),
+        "teams.a.access.dags.wages: is the same right as `pay`",
+        "into `access.dags.pay`",
+    ),
+    "a right with the default written out": (
+        team("access:", "  dags:", "    pay: {tag: pay}", "    wages: {tag: pay, role: viewer}«"),
+        "teams.a.access.dags.wages: is the same right as `pay`",
+        "into `access.dags.pay`",
+    ),
+    "a policy of the team's own beside rights": (
+        team("access: {dags: {pay: {tag: pay}}}", "values:", "  airflowLocalSettings: 'x = 1'«"),
+        "teams.a.values.airflowLocalSettings: with `access.dags`, this file is fleet's",
+        "as a plugin of Airflow's",
+    ),
     "misspelt executor": (
         team("executor: KubernetesExectuor«"),
         "teams.a.executor: `KubernetesExectuor` is not possible",

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.portal import HEALTHY, Surroundings, records, sign_in
+from tests.support.portal import HEALTHY, INVENTORY, Surroundings, records, sign_in
 
 ALICE = {"airflow-marketing": ["admin"], "airflow-research": ["user", "viewer"], "account": ["view-profile"]}
 BOB = {"airflow-finance": ["viewer"]}
@@ -64,6 +64,15 @@ def test_a_card_says_health_version_owner_and_role(around: Surroundings) -> None
     alice = page(around, "alice")
     assert "<dd>the marketing people</dd>" in alice
     assert "<dt>Your roles</dt><dd>user, viewer</dd>" in alice
+
+
+def test_who_has_a_right_to_some_dags_may_enter(tmp_path: Path) -> None:
+    right = "access: {{dags: {{pay: {{prefix: pay_}}}}}}"
+    rights = INVENTORY.replace("finance@example.com", f"finance@example.com, {right}")
+    people = {"dave": {"airflow-finance": ["dags-pay"], "airflow-marketing": ["dags-pay"]}}
+    dave = page(Surroundings(tmp_path, records(tmp_path, text=rights), people), "dave")
+    assert "<dt>Your role</dt><dd>dags-pay</dd>" in dave and "finance" in dave
+    assert "marketing" not in dave  # whose Airflow knows no such role
 
 
 def test_who_has_no_role_that_airflow_knows_sees_nothing(around: Surroundings) -> None:

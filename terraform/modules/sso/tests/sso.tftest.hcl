@@ -137,6 +137,47 @@ run "gives_each_member_all_its_roles_and_leaves_other_instances_alone" {
   }
 }
 
+run "treats_a_right_to_some_dags_like_the_four_roles" {
+  variables {
+    dag_roles = ["dags-payroll"]
+    groups    = { dags-payroll = ["owners"], viewer = ["owners"] }
+    users     = { dags-payroll = ["dave"] }
+  }
+
+  assert {
+    condition = alltrue([
+      for keys in [keys(keycloak_role.this), keys(keycloak_group.role), keys(keycloak_generic_role_mapper.roles)] :
+      toset(keys) == toset(["admin", "op", "user", "viewer", "dags-payroll"])
+    ])
+    error_message = "The right has no role, no group, or the portal would not see it."
+  }
+
+  assert {
+    condition     = keycloak_group_roles.role["dags-payroll"].role_ids == toset([keycloak_role.this["dags-payroll"].id])
+    error_message = "The right's group does not have its role alone."
+  }
+
+  assert {
+    condition = alltrue([
+      keycloak_group_roles.member["owners"].role_ids == toset([keycloak_role.this["dags-payroll"].id, keycloak_role.this["viewer"].id]),
+      keycloak_user_roles.member["dave"].role_ids == toset([keycloak_role.this["dags-payroll"].id]),
+    ])
+    error_message = "A member does not have exactly its roles."
+  }
+}
+
+run "refuses_a_right_that_is_called_like_a_role" {
+  command = plan
+  variables { dag_roles = ["superadmin"] }
+  expect_failures = [var.dag_roles]
+}
+
+run "refuses_members_of_a_right_that_there_is_not" {
+  command = plan
+  variables { users = { dags-payroll = ["dave"] } }
+  expect_failures = [var.users]
+}
+
 run "refuses_the_realm_master" {
   command = plan
   variables { realm = "master" }
