@@ -6,14 +6,13 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.e2e.conftest import Demo
 from tests.support.accessibility import faults
-from tests.support.browser import PATIENCE
+from tests.support.browser import PATIENCE, keep
 from tests.support.http import ask
 
 URL = "https://fleet.localhost/"
@@ -56,7 +55,7 @@ def _names(page: Page) -> list[str]:
     return page.locator("li h2").all_inner_texts()
 
 
-def test_two_people_see_two_different_lists(enter: Callable[[str], Page], tmp_path: Path) -> None:
+def test_two_people_see_two_different_lists(enter: Callable[[str], Page]) -> None:
     alice, bob = enter("portal-alice"), enter("portal-bob")
     for page in (alice, bob):
         _until(page, "Healthy")
@@ -71,7 +70,7 @@ def test_two_people_see_two_different_lists(enter: Callable[[str], Page], tmp_pa
     assert alice.locator("dd").first.inner_text() == "admin" and bob.locator("dd").first.inner_text() == "viewer"
     for page in (alice, bob):
         assert faults(page) == []
-    alice.screenshot(path=tmp_path / "portal.png", full_page=True)
+    keep(alice, "portal")
 
 
 def test_who_may_enter_nowhere_sees_nothing(enter: Callable[[str], Page]) -> None:
