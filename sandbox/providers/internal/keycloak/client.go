@@ -14,15 +14,15 @@ var client = standin.Resource[*api]{
 		"use_refresh_tokens_client_credentials": false, "standard_token_exchange_enabled": false,
 		"backchannel_logout_session_required": true, "oauth2_device_authorization_grant_enabled": false,
 		"oauth2_jwt_authorization_grant_enabled": false, "always_display_in_console": false, "import": false,
+		"authorization.decision_strategy": "UNANIMOUS", "authorization.allow_remote_resource_management": false,
+		"authorization.keep_defaults": false,
 	},
 	Replace: []string{"realm_id", "import"},
 	Keep: []string{
 		"name", "root_url", "admin_url", "base_url", "consent_screen_text", "login_theme", "frontchannel_logout_url",
 		"backchannel_logout_url",
 	},
-	Refuse: []string{
-		"authorization", "authentication_flow_binding_overrides", "extra_config", "client_secret_regenerate_when_changed", "import",
-	},
+	Refuse:   []string{"extra_config", "client_secret_regenerate_when_changed", "import"},
 	Validate: validateClient,
 	Create:   createClient,
 	Read:     readClient,
@@ -110,6 +110,7 @@ func writeClient(into representation, change standin.Change) {
 	into["protocol"] = "openid-connect"
 	into["publicClient"] = accessType == "PUBLIC"
 	into["bearerOnly"] = accessType == "BEARER-ONLY"
+	writeClientBlocks(into, change.Planned)
 	switch {
 	case change.Planned["client_secret_wo_version"] == nil:
 		if secret := standin.Get[string](change.Planned, "client_secret"); secret != "" {
@@ -118,6 +119,34 @@ func writeClient(into representation, change standin.Change) {
 	case change.Changed("client_secret_wo_version"):
 		into["secret"] = standin.Get[string](change.Config, "client_secret_wo")
 	}
+}
+
+// writeClientBlocks sends a resource server's settings as the official provider does; Keycloak takes them with a new client
+// only, and at a later change leaves them as they are.
+func writeClientBlocks(into representation, planned standin.Values) {
+	authorization := block(planned, "authorization")
+	into["authorizationServicesEnabled"] = authorization != nil
+	if authorization != nil {
+		into["authorizationSettings"] = representation{
+			"policyEnforcementMode":         authorization["policy_enforcement_mode"],
+			"decisionStrategy":              authorization["decision_strategy"],
+			"allowRemoteResourceManagement": authorization["allow_remote_resource_management"],
+		}
+	}
+	flows := block(planned, "authentication_flow_binding_overrides")
+	into["authenticationFlowBindingOverrides"] = representation{
+		"browser":      standin.Get[string](flows, "browser_id"), // an empty one takes the override away
+		"direct_grant": standin.Get[string](flows, "direct_grant_id"),
+	}
+}
+
+// block is the one element of a nested block, nil where there is none.
+func block(values standin.Values, name string) standin.Values {
+	for _, each := range standin.Get[[]any](values, name) {
+		inner, _ := each.(standin.Values)
+		return inner
+	}
+	return nil
 }
 
 func createClient(ctx context.Context, a *api, change standin.Change) (standin.Values, error) {
@@ -148,7 +177,8 @@ func updateClient(ctx context.Context, a *api, change standin.Change) (standin.V
 
 func readClient(ctx context.Context, a *api, state standin.Values) (standin.Values, error) {
 	body := representation{}
-	if err := a.get(ctx, clientPath(state), &body); err != nil {
+	err := a.get(ctx, clientPath(state), &body)
+	if err != nil {
 		return nil, ignoreGone(err)
 	}
 	values := read(body, clientFields)
@@ -159,7 +189,35 @@ func readClient(ctx context.Context, a *api, state standin.Values) (standin.Valu
 	case body["bearerOnly"] == true:
 		values["access_type"] = "BEARER-ONLY"
 	}
+	flows, _ := body["authenticationFlowBindingOverrides"].(representation)
+	values["authentication_flow_binding_overrides"] = []any{}
+	if len(flows) > 0 {
+		values["authentication_flow_binding_overrides"] = []any{standin.Values{
+			"browser_id": asText(flows["browser"]), "direct_grant_id": asText(flows["direct_grant"]),
+		}}
+	}
+	if values["authorization"], err = a.readAuthorization(ctx, state, body); err != nil {
+		return nil, err
+	}
+	if body["authorizationServicesEnabled"] == true {
+		values["resource_server_id"] = body["id"]
+	}
 	return values, a.readClientDetails(ctx, state, values)
+}
+
+func (a *api) readAuthorization(ctx context.Context, state standin.Values, body representation) (any, error) {
+	if body["authorizationServicesEnabled"] != true {
+		return []any{}, nil
+	}
+	server := representation{}
+	if err := a.get(ctx, clientPath(state)+"/authz/resource-server", &server); err != nil {
+		return nil, err
+	}
+	return []any{standin.Values{
+		"policy_enforcement_mode": server["policyEnforcementMode"], "decision_strategy": server["decisionStrategy"],
+		"allow_remote_resource_management": asFlag(server["allowRemoteResourceManagement"]),
+		"keep_defaults":                    standin.Get[bool](block(state, "authorization"), "keep_defaults"),
+	}}, nil
 }
 
 // readClientDetails adds what is behind addresses of its own. A secret that came as a write-only argument is not even

@@ -238,6 +238,12 @@ func ListOf(texts []string) any {
 	return list
 }
 
+// Sorted brings the elements of a set, of whatever kind, into the order in which sets are kept.
+func Sorted(set []any) []any {
+	sortSet(set)
+	return set
+}
+
 func sortSet(set []any) {
 	key := func(value any) string {
 		text, _ := json.Marshal(value)
