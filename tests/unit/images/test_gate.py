@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
+import json
 from types import ModuleType
 
 import pytest
@@ -26,7 +28,7 @@ rules = load()
 OPEN = (
     "/api/v2/monitor/health", "/api/v2/auth/login", "/api/v2/auth/logout", "/auth/", "/auth/login/", "/auth/login/keycloak",
     "/auth/oauth-authorized/keycloak", "/auth/logout", "/auth/static/appbuilder/css/x.css",
-    "/auth/token", "/auth/token/cli",
+    "/auth/token", "/auth/token/cli", "/auth/login_callback", "/auth/logout_callback",
 )  # fmt: skip
 CLOSED = (
     "/", "/dags", "/api/v2/version", "/api/v2/dags", "/openapi.json", "/docs", "/redoc", "/static/index.js", "/ui/config",
@@ -67,6 +69,23 @@ def test_who_leaves_is_led_to_the_page_that_ends_the_session(root: str) -> None:
     assert rules.is_open(rules.inner_path(seen))
     for path in ("/auth/login", "/auth/logout/", "/api/v2/auth/logout"):
         assert rules.towards_fab({"path": root + path, "root_path": root}) == {"path": root + path, "root_path": root}
+
+
+def _keycloaks(claims: object) -> str:
+    return f"head.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.signature"
+
+
+def test_a_role_counts_at_its_own_client_only() -> None:
+    token = _keycloaks(
+        {"resource_access": {"airflow-a": {"roles": ["uma_protection", "op"]}, "b": {"roles": ["admin"]}}}
+    )
+    assert rules.roles_in(token, "airflow-a") == ["op"]
+    assert rules.roles_in(token, "airflow-b") == []
+
+
+@given(st.one_of(st.text(max_size=50), st.recursive(st.none() | st.text(), st.lists).map(_keycloaks)))
+def test_what_is_no_token_of_keycloaks_names_no_role(token: str) -> None:
+    assert rules.roles_in(token, "airflow-a") == []
 
 
 def test_an_explicit_token_wins_over_the_cookie() -> None:

@@ -3,7 +3,7 @@
 Airflow itself answers strangers with its version, its API's description, its pages' shell and their scripts. This
 middleware sits around the whole server: the pages, the public API, FAB's pages and the workers' API. It decides only
 *whether* somebody is signed in, with Airflow's own check of the token; what they may do stays Airflow's business. And it
-leads those who leave to the page of FAB's that ends their session.
+leads those who leave to what ends their session.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from airflow.plugins_manager import AirflowPlugin
 
-from fleet_gate import rules
+from fleet_gate import keycloak, rules
 
 
 class Gate:
@@ -26,7 +26,7 @@ class Gate:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
         elif await _may_pass(scope):
-            await self.app(rules.towards_fab(scope), receive, send)
+            await self.app(await _towards(scope), receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 4401})
         else:
@@ -43,16 +43,42 @@ async def _may_pass(scope: dict[str, Any]) -> bool:
     return await _signed_in(headers)
 
 
-async def _signed_in(headers: dict[str, str]) -> bool:
+def _manager() -> Any:
+    from airflow.api_fastapi.app import get_auth_manager
+
+    return get_auth_manager()
+
+
+def _token(headers: dict[str, str]) -> str:
     from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
+
+    return rules.token_of(headers, COOKIE_NAME_JWT_TOKEN)
+
+
+async def _signed_in(headers: dict[str, str]) -> bool:
     from airflow.api_fastapi.core_api.security import resolve_user_from_token
     from fastapi import HTTPException
+    from jwt import InvalidTokenError
 
-    token = rules.token_of(headers, COOKIE_NAME_JWT_TOKEN)
-    try:
-        return bool(token) and bool(await resolve_user_from_token(token))
-    except (HTTPException, ValueError):  # not a token, expired, revoked, or of somebody who is no longer there
+    token, manager = _token(headers), _manager()
+    if not token:
         return False
+    try:
+        if keycloak.is_manager(manager):
+            return await keycloak.signed_in(manager, token, headers)
+        return bool(await resolve_user_from_token(token))
+    # Not a token, expired, revoked, or of somebody who is no longer there.
+    except (HTTPException, InvalidTokenError, ValueError):
+        return False
+
+
+async def _towards(scope: dict[str, Any]) -> dict[str, Any]:
+    """The request as the auth manager is to see it; whoever leaves has Airflow's token ended on the way."""
+    if not keycloak.is_manager(_manager()):
+        return rules.towards_fab(scope)
+    if rules.inner_path(scope) == rules.LOGOUT:
+        await keycloak.leave(_manager(), _token(rules.headers_of(scope)))
+    return scope
 
 
 async def _turn_away(scope: dict[str, Any], send: Any) -> None:
@@ -61,7 +87,8 @@ async def _turn_away(scope: dict[str, Any], send: Any) -> None:
     if rules.wants_page(scope["method"], path, headers):
         query = scope.get("query_string", b"").decode("latin-1")
         wanted = quote(root + path + (f"?{query}" if query else ""), safe="")
-        await _answer(send, 302, b"", location=f"{root}/auth/login/?next={wanted}")
+        page = "/auth/login" if keycloak.is_manager(_manager()) else "/auth/login/"
+        await _answer(send, 302, b"", location=f"{root}{page}?next={wanted}")
     else:
         await _answer(send, 401, b'{"detail":"Not authenticated"}', www_authenticate="Bearer")
 

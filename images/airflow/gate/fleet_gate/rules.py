@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 HEALTH = "/api/v2/monitor/health"
 # The way to sign in: Airflow's redirect, FAB's login and callback, its index (which turns FAB's session into
-# Airflow's token), the style sheets of the login page, and where programs change their client's secret for a token.
+# Airflow's token), the style sheets of the login page, and where programs change their client's secret for a token;
+# the Keycloak manager's ways back from Keycloak.
 LOGOUT = "/auth/logout"
 TOKEN = ("/auth/token", "/auth/token/cli")
-SIGN_ON = ("/api/v2/auth/login", "/api/v2/auth/logout", "/auth", "/auth/login", LOGOUT, *TOKEN)
+CALLBACKS = ("/auth/login_callback", "/auth/logout_callback")
+SIGN_ON = ("/api/v2/auth/login", "/api/v2/auth/logout", "/auth", "/auth/login", LOGOUT, *TOKEN, *CALLBACKS)
 SIGN_ON_BELOW = ("/auth/login/", "/auth/oauth-authorized/", "/auth/static/")
+ROLES = ("admin", "op", "user", "viewer")
 # The workers' API asks for a token of its own everywhere but here.
 WORKERS = "/execution/"
 WORKERS_UNGUARDED = ("docs", "redoc", "openapi.json", "changelog", "health")
@@ -58,13 +63,26 @@ def bearer(headers: dict[str, str]) -> str:
 
 def token_of(headers: dict[str, str], cookie: str) -> str:
     """The caller's token: an explicit one wins over the cookie of that name, as in Airflow itself."""
-    if explicit := bearer(headers):
-        return explicit
+    return bearer(headers) or cookie_of(headers, cookie)
+
+
+def cookie_of(headers: dict[str, str], cookie: str) -> str:
+    """A cookie's value, else empty."""
     try:
         found = SimpleCookie(headers.get("cookie", "")).get(cookie)
     except CookieError:
         return ""
     return found.value if found else ""
+
+
+def roles_in(token: str, client: str) -> list[str]:
+    """The roles of ours at a client that a token of Keycloak's names; none in what is no such token."""
+    try:
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        return [role for role in claims["resource_access"][client]["roles"] if role in ROLES]
+    except (IndexError, KeyError, TypeError, ValueError):
+        return []
 
 
 def wants_page(method: str, path: str, headers: dict[str, str]) -> bool:
