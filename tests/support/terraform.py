@@ -174,8 +174,8 @@ class World:
         self.call("team", "workspace", "new", team.name, workspace=team.name)
         return team
 
-    def apply_platform(self, *groups: str) -> str:
-        sso = {"url": self.keycloak.url, "realm": self.realm, "groups": groups, "deletion_protection": False}
+    def apply_platform(self, *groups: str, **sso: Any) -> str:
+        sso = {"url": self.keycloak.url, "realm": self.realm, "groups": groups, "deletion_protection": False, **sso}
         return self.call("platform", "apply", "-input=false", "-auto-approve", f"-var=sso={json.dumps(sso)}").stdout
 
     def state(self, stack: str, workspace: str) -> dict[str, Any]:

@@ -22,6 +22,7 @@ variable "sso" {
     client_id    = string
     display_name = string
     base_url     = string
+    manager      = optional(string, "fab")
     dag_roles    = optional(set(string), [])
     groups       = optional(map(set(string)), {})
     users        = optional(map(set(string)), {})

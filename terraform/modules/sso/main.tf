@@ -3,6 +3,11 @@
 locals {
   roles = setunion(["admin", "op", "user", "viewer"], var.dag_roles)
 
+  # Airflow's two auth managers that sign in by Keycloak: where each wants people to come back to.
+  by_keycloak = var.manager == "keycloak"
+  sign_in     = local.by_keycloak ? "/auth/login_callback" : "/auth/oauth-authorized/keycloak"
+  sign_out    = local.by_keycloak ? "/auth/logout_callback" : "/"
+
   # Turned round, role -> members becomes member -> roles: one mapping per member, whatever the number of its roles.
   group_roles = transpose(var.groups)
   user_roles  = transpose(var.users)
@@ -21,18 +26,38 @@ resource "keycloak_openid_client" "this" {
   standard_flow_enabled        = true
   implicit_flow_enabled        = false
   direct_access_grants_enabled = false
-  service_accounts_enabled     = false
-  use_refresh_tokens           = false # Airflow asks Keycloak once, at sign-in
+  service_accounts_enabled     = local.by_keycloak # Keycloak's condition for authorization services; it has no role here
+  use_refresh_tokens           = local.by_keycloak # FAB asks Keycloak once, at sign-in; the other at every turn
   consent_required             = false
   frontchannel_logout_enabled  = false
-  pkce_code_challenge_method   = "S256"
+  pkce_code_challenge_method   = local.by_keycloak ? "" : "S256" # the Keycloak manager knows no PKCE
 
   # With full scope every token carries the roles of every client, and with some sixty clients outgrows the cookie.
   full_scope_allowed = false
 
-  valid_redirect_uris             = ["${var.base_url}/auth/oauth-authorized/keycloak"]
-  valid_post_logout_redirect_uris = ["${var.base_url}/"]
+  valid_redirect_uris             = ["${var.base_url}${local.sign_in}"]
+  valid_post_logout_redirect_uris = ["${var.base_url}${local.sign_out}"]
   web_origins                     = []
+
+  # Keycloak takes these settings with a new client only, and gives a client that is changed its own defaults: so it is to
+  # have those in both cases. Module sso-rights says the rest, with no permission beside another to weigh it against.
+  dynamic "authorization" {
+    for_each = local.by_keycloak ? [true] : []
+
+    content {
+      policy_enforcement_mode          = "ENFORCING"
+      decision_strategy                = "UNANIMOUS"
+      allow_remote_resource_management = true
+    }
+  }
+
+  dynamic "authentication_flow_binding_overrides" {
+    for_each = local.by_keycloak ? [true] : []
+
+    content {
+      browser_id = var.browser_flow_id
+    }
+  }
 }
 
 # Roles of the client, never of the realm: a realm role of the same name would be valid at every instance.

@@ -12,3 +12,8 @@ output "redirect_uri" {
   description = "Where Keycloak sends people after they signed in."
   value       = one(keycloak_openid_client.this.valid_redirect_uris)
 }
+
+output "roles" {
+  description = "The client's roles: name -> Keycloak's own id."
+  value       = { for name, role in keycloak_role.this : name => role.id }
+}

@@ -42,6 +42,30 @@ variable "base_url" {
   }
 }
 
+variable "manager" {
+  description = "Airflow's auth manager: fab asks Keycloak who somebody is, keycloak also what they may do."
+  type        = string
+  nullable    = false
+  default     = "fab"
+
+  validation {
+    condition     = contains(["fab", "keycloak"], var.manager)
+    error_message = "The auth manager is fab or keycloak."
+  }
+}
+
+variable "browser_flow_id" {
+  description = "The flow that lets in nobody without a role, made by module sso-gate; goes with the manager keycloak, FAB looks itself."
+  type        = string
+  nullable    = false
+  default     = ""
+
+  validation {
+    condition     = (var.manager == "keycloak") == (var.browser_flow_id != "")
+    error_message = "The flow goes with the manager keycloak, and only with it."
+  }
+}
+
 variable "group" {
   description = "Name of the group that is made for the instance, with a group per role in it: /<group>/<role>."
   type        = string

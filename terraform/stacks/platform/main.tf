@@ -35,7 +35,7 @@ resource "keycloak_realm" "this" {
   access_code_lifespan        = "1m0s"
   sso_session_idle_timeout    = var.sso.session_idle
   sso_session_max_lifespan    = var.sso.session_max
-  revoke_refresh_token        = true
+  revoke_refresh_token        = var.sso.revoke_refresh_token
   refresh_token_max_reuse     = 0
 
   security_defenses {

@@ -10,6 +10,9 @@ variable "sso" {
     session_idle        = optional(string, "30m0s")
     session_max         = optional(string, "10h0m0s")
     deletion_protection = optional(bool, true)
+
+    # Whether a refresh token is good for one use; Airflow's Keycloak manager uses one several times at once.
+    revoke_refresh_token = optional(bool, true)
   })
   nullable = false
 

@@ -57,6 +57,58 @@ run "makes_a_confidential_client_with_one_way_to_sign_in" {
   }
 }
 
+run "asks_nothing_of_keycloak_beyond_who_somebody_is" {
+  command = plan
+
+  assert {
+    condition     = length(keycloak_openid_client.this.authorization) == 0 && length(keycloak_openid_client.this.authentication_flow_binding_overrides) == 0
+    error_message = "FAB's client has rights or a flow of its own."
+  }
+}
+
+run "leaves_decisions_to_keycloak_where_its_manager_is_chosen" {
+  variables {
+    manager         = "keycloak"
+    browser_flow_id = "flow-id"
+  }
+
+  assert {
+    condition     = keycloak_openid_client.this.valid_redirect_uris == toset(["https://marketing.example.com/auth/login_callback"]) && keycloak_openid_client.this.valid_post_logout_redirect_uris == toset(["https://marketing.example.com/auth/logout_callback"])
+    error_message = "Keycloak would send people elsewhere than the manager waits for them."
+  }
+
+  assert {
+    condition     = one(keycloak_openid_client.this.authorization).policy_enforcement_mode == "ENFORCING" && one(keycloak_openid_client.this.authentication_flow_binding_overrides).browser_id == "flow-id"
+    error_message = "Keycloak does not decide, or lets in whoever has no role."
+  }
+
+  assert {
+    condition = keycloak_openid_client.this.use_refresh_tokens && keycloak_openid_client.this.service_accounts_enabled && keycloak_openid_client.this.standard_flow_enabled && !anytrue([
+      keycloak_openid_client.this.implicit_flow_enabled,
+      keycloak_openid_client.this.direct_access_grants_enabled,
+      keycloak_openid_client.this.full_scope_allowed,
+    ])
+    error_message = "The client can do less than the manager needs, or more."
+  }
+
+  assert {
+    condition     = toset(keys(output.roles)) == toset(["admin", "op", "user", "viewer"])
+    error_message = "The roles are not told."
+  }
+}
+
+run "refuses_another_manager" {
+  command = plan
+  variables { manager = "simple" }
+  expect_failures = [var.manager]
+}
+
+run "refuses_the_keycloak_manager_without_a_flow" {
+  command = plan
+  variables { manager = "keycloak" }
+  expect_failures = [var.browser_flow_id]
+}
+
 run "puts_the_clients_own_roles_into_the_id_token" {
   command = plan
 

@@ -34,6 +34,18 @@ run "makes_a_realm_that_nobody_walks_into" {
   }
 }
 
+run "lets_a_refresh_token_serve_several_requests_where_that_is_asked_for" {
+  command = plan
+  variables {
+    sso = { url = "https://sso.example.com", revoke_refresh_token = false }
+  }
+
+  assert {
+    condition     = !keycloak_realm.this.revoke_refresh_token
+    error_message = "Airflow's Keycloak manager would fail on every page with more than one request."
+  }
+}
+
 run "makes_the_groups" {
   assert {
     condition     = keys(output.groups) == ["owners"] && output.sso.issuer == "https://sso.example.com/realms/fleet"

@@ -34,6 +34,24 @@ run "says_where_the_instance_is" {
   }
 }
 
+run "lets_keycloak_decide_where_its_manager_is_chosen" {
+  variables {
+    sso = {
+      url          = "https://sso.example.com"
+      realm        = "fleet"
+      client_id    = "airflow-marketing"
+      display_name = "Airflow of marketing"
+      base_url     = "https://marketing.example.com"
+      manager      = "keycloak"
+    }
+  }
+
+  assert {
+    condition     = output.sso.redirect_uri == "https://marketing.example.com/auth/login_callback"
+    error_message = "The manager does not reach the client."
+  }
+}
+
 run "refuses_another_instances_workspace" {
   command = plan
   variables { instance = "marketing" }
