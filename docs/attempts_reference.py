@@ -41,4 +41,5 @@ def pages() -> dict[str, str]:
 def _row(attempt: Attempt) -> str:
     against = "every other team" if attempt.each else "its own walls"
     only = f" ({attempt.executor} only)" if attempt.executor else ""
+    only += f" (`sso.manager: {attempt.manager}` only)" if attempt.manager else ""
     return f"| `{attempt.id}` | {attempt.what}{only} | {against} | {_PLACES[attempt.place]} |"

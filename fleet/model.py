@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 Role = Literal["admin", "op", "user", "viewer"]
 Executor = Literal["KubernetesExecutor", "LocalExecutor"]
+Manager = Literal["fab", "keycloak"]
 
 # A name becomes a namespace (`airflow-` + name, RFC 1123 label, 63), a Helm release (`guardrails-` + name, 53), a
 # PostgreSQL identifier (63) and a host label (63). The Helm release is the narrowest: 53 - 11.
@@ -463,6 +464,14 @@ class DagRight(_Value):
         return self
 
 
+class AuthManager(_Value):
+    """Which part of Airflow signs people in by Keycloak (`docs/sign-on.md` compares the two)."""
+
+    manager: Manager = "fab"
+    """`fab`: Airflow asks Keycloak at sign-in who somebody is and which role they have, and decides by itself from then on.
+    `keycloak`: Keycloak decides, at every turn; for Airflow 3.3."""
+
+
 class Access(_Value):
     """Who may sign in, and as what."""
 
@@ -499,6 +508,8 @@ class Defaults(_Value):
     """Where the DAGs come from."""
     chart: Chart = FleetChart(source="fleet")
     """Which Helm chart installs Airflow."""
+    sso: AuthManager = AuthManager()
+    """How people sign in."""
     git_sync_image: Image = "fleet.local/git-sync:v4-standin"
     """Image of git-sync, with a tag, for `dags.source: git`."""
 
@@ -520,6 +531,8 @@ class Deployment(_Value):
     """Where the DAGs come from."""
     chart: Chart | None = None
     """Which Helm chart installs Airflow."""
+    sso: AuthManager | None = None
+    """How people sign in."""
     access: Access = Access()
     """Who may sign in, and as what."""
     quota: Quota = Quota()

@@ -8,15 +8,11 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
 
-from fleet.desired import front, gcp, naming, official, rights, secrets
+from fleet.desired import front, gcp, naming, official, rights, secrets, signon
 from fleet.desired.resolve import Resolved
 from fleet.model import GitDags, OfficialChart, Platform, Resources
 
-FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
-# How long a role taken away in Keycloak may live on in a session: FAB reads roles at sign-in only.
-SESSION_MINUTES = 480
 # How long one of Airflow's tokens counts. The page renews its own from the session without asking; a longer time would be
 # good only for a token that somebody copied.
 TOKEN_SECONDS = 3600
@@ -58,9 +54,12 @@ _ABSENT = ("createUserJob", "migrateDatabaseJob", "statsd", "redis", "postgresql
 
 def config(platform: Platform, instance: Resolved) -> dict[str, dict[str, str]]:
     """Sections of airflow.cfg."""
-    https = urlsplit(naming.url(platform, instance.name)).scheme == "https"
     return {
-        "core": {"auth_manager": FAB, "load_examples": "False", "parallelism": str(instance.size.parallelism)},
+        "core": {
+            "auth_manager": signon.MANAGERS[instance.manager],
+            "load_examples": "False",
+            "parallelism": str(instance.size.parallelism),
+        },
         "api": {
             "base_url": naming.url(platform, instance.name) + "/",
             "expose_config": "False",
@@ -73,18 +72,13 @@ def config(platform: Platform, instance: Resolved) -> dict[str, dict[str, str]]:
             "jwt_issuer": naming.url(platform, instance.name),
             "jwt_expiration_time": str(TOKEN_SECONDS),
         },
-        "fab": {
-            "cookie_secure": str(https),
-            "session_backend": "database",  # so that the server can end a session
-            "session_lifetime_minutes": str(SESSION_MINUTES),
-            "session_max_lifetime_minutes": str(SESSION_MINUTES),
-        },
+        **signon.config(platform, instance),
     }
 
 
 def _components(platform: Platform, instance: Resolved) -> dict[str, Any]:
     size = instance.size
-    sign_on = [from_secret("AIRFLOW_SSO_CLIENT_SECRET", secrets.SIGN_ON, "client-secret")]
+    sign_on = [from_secret(signon.SECRET_VARIABLE[instance.manager], secrets.SIGN_ON, "client-secret")]
     behind_front = [{"name": "FORWARDED_ALLOW_IPS", "value": "*"}] if platform.urls != "service" else []
     trust = front.trust(platform)
     groomer = {"logGroomerSidecar": {"enabled": False}}  # logs go to standard output and to the remote log store
@@ -94,7 +88,7 @@ def _components(platform: Platform, instance: Resolved) -> dict[str, Any]:
     return {
         "apiServer": _component(instance, size.api_server)
         | no_token
-        | {"apiServerConfig": webserver_config(platform, instance)}
+        | ({"apiServerConfig": webserver_config(platform, instance)} if instance.manager == "fab" else {})
         | {key: value for key, value in trust.items() if key != "env"}
         | {"env": [_ASYNC_CONNECTION, *sign_on, *behind_front, *trust.get("env", [])]},
         "scheduler": _component(instance, size.scheduler) | groomer | no_token,

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any
 
-from fleet.desired import airflow, naming, rights, secrets
+from fleet.desired import airflow, naming, rights, secrets, signon
 from fleet.desired.resolve import Resolved
 from fleet.model import Platform
 
@@ -14,7 +14,7 @@ _DAY_SECONDS = 24 * 3600
 
 
 def inputs(platform: Platform, instance: Resolved) -> dict[str, Any]:
-    """All that makes a migration necessary: another image, another database, or another role of FAB's."""
+    """All that makes a migration necessary: another image, database or auth manager, or another role of FAB's."""
     server = platform.database
     dag_roles = rights.roles(instance.access)
     return {
@@ -22,6 +22,7 @@ def inputs(platform: Platform, instance: Resolved) -> dict[str, Any]:
         "version": instance.version,
         "database": f"{server.host}:{server.port}/{naming.sql(instance.name)}",
         **({"dag_roles": dag_roles} if dag_roles else {}),
+        **({"manager": "keycloak"} if instance.manager == "keycloak" else {}),
     }
 
 
@@ -72,7 +73,7 @@ def _pod(instance: Resolved) -> dict[str, Any]:
                 "image": instance.image,
                 "imagePullPolicy": "IfNotPresent",
                 "args": command(instance),
-                "env": _environment(),
+                "env": _environment(instance),
                 "resources": airflow.resources(instance.size.scheduler),  # both load all of Airflow
                 "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
                 "volumeMounts": [
@@ -84,9 +85,9 @@ def _pod(instance: Resolved) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _environment() -> list[dict[str, Any]]:
+def _environment(instance: Resolved) -> list[dict[str, Any]]:
     return [
-        {"name": "AIRFLOW__CORE__AUTH_MANAGER", "value": airflow.FAB},
+        {"name": "AIRFLOW__CORE__AUTH_MANAGER", "value": signon.MANAGERS[instance.manager]},
         airflow.from_secret("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", secrets.METADATA, "connection"),
         airflow.from_secret("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC", secrets.METADATA, "connection_async"),
         airflow.from_secret("AIRFLOW__CORE__FERNET_KEY", secrets.FERNET, "fernet-key"),

@@ -6,7 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fleet.model import DEFAULT_SIZES, Access, Chart, Dags, Deployment, Egress, Executor, Inventory, Quota, Size
+from fleet.model import (
+    DEFAULT_SIZES,
+    Access,
+    Chart,
+    Dags,
+    Deployment,
+    Egress,
+    Executor,
+    Inventory,
+    Manager,
+    Quota,
+    Size,
+)
 
 
 @dataclass(frozen=True)
@@ -21,6 +33,7 @@ class Resolved:
     executor: Executor
     dags: Dags
     chart: Chart
+    manager: Manager
     size: Size
     quota: Quota
     access: Access
@@ -48,6 +61,7 @@ def resolve(inventory: Inventory, name: str, entry: Deployment) -> Resolved:
         executor=entry.executor or defaults.executor,
         dags=entry.dags or defaults.dags,
         chart=entry.chart or defaults.chart,
+        manager=(entry.sso or defaults.sso).manager,
         size=size,
         quota=size.quota.model_copy(update=entry.quota.model_dump(exclude_none=True)),
         access=entry.access,

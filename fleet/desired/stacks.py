@@ -34,11 +34,18 @@ def platform(inventory: Inventory) -> dict[str, Any]:
             "realm": inventory.platform.sso.realm,
             "display_name": "Airflow",
             "groups": sorted(made_here),
+            **_refreshed_at_once(inventory, entries),
         },
         "portal": portal.variables(inventory.platform),
         "portal_client_secret_version": SECRETS_VERSION,
         **gcp.platform_variables(inventory.platform),
     }
+
+
+def _refreshed_at_once(inventory: Inventory, entries: list[Deployment]) -> dict[str, bool]:
+    """Airflow's Keycloak manager spends a page's refresh token in several requests at once, for which one use is too few."""
+    managers = {(entry.sso or inventory.defaults.sso).manager for entry in entries}
+    return {"revoke_refresh_token": False} if "keycloak" in managers else {}
 
 
 def team(platform: Platform, instance: Resolved) -> dict[str, Any]:
@@ -57,6 +64,7 @@ def team(platform: Platform, instance: Resolved) -> dict[str, Any]:
             "groups": {role: sorted(names) for role, names in rights.groups(instance.access).items()},
             "users": {role: sorted(names) for role, names in rights.users(instance.access).items()},
             **({"dag_roles": dag_roles} if (dag_roles := rights.roles(instance.access)) else {}),
+            **({"manager": "keycloak"} if instance.manager == "keycloak" else {}),
         },
         "database_password_version": SECRETS_VERSION,
         "sso_client_secret_version": SECRETS_VERSION,

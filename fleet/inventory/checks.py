@@ -11,7 +11,7 @@ from typing import Any
 from fleet.inventory import names
 from fleet.inventory.document import Keys
 from fleet.inventory.problems import Problem
-from fleet.model import DEFAULT_SIZES, GOOGLE_ACCOUNT_MAX
+from fleet.model import DEFAULT_SIZES, GOOGLE_ACCOUNT_MAX, Defaults
 
 
 def check(data: dict[str, Any]) -> Iterator[Problem]:
@@ -22,6 +22,7 @@ def check(data: dict[str, Any]) -> Iterator[Problem]:
     yield from _labels(data)
     yield from _groups(data)
     yield from _rights(data)
+    yield from _managers(data)
     yield from _google(data)
     yield from _not_yet(data)
 
@@ -105,6 +106,40 @@ def _rights(data: dict[str, Any]) -> Iterator[Problem]:
                 (*keys, "values", "airflowLocalSettings"),
                 hint="put policies of your own into the image, as a plugin of Airflow's (entry point `airflow.policy`)",
             )
+
+
+# Its menus are those that Keycloak is told of (terraform/modules/sso-rights), and with an entry more it would show none.
+# Before it the manager kept Keycloak's tokens in one cookie, which outgrows what browsers take.
+_KEYCLOAK_MANAGER_AIRFLOW = "3.3"
+
+
+def _managers(data: dict[str, Any]) -> Iterator[Problem]:
+    """What Airflow's Keycloak auth manager cannot keep."""
+    defaults = _mapping(data, "defaults")
+    for keys, entry in _entries(data):
+        own = _get(_get(entry, "sso"), "manager")
+        if (own or _get(_get(defaults, "sso"), "manager")) != "keycloak":
+            continue
+        where: Keys = (*keys, "sso", "manager") if own else keys
+        version = _get(entry, "airflow") or defaults.get("airflow") or Defaults().airflow
+        if isinstance(version, str) and version.rpartition(".")[0] != _KEYCLOAK_MANAGER_AIRFLOW:
+            what = f"the manager `keycloak` goes with Airflow {_KEYCLOAK_MANAGER_AIRFLOW} only, and this is {version}"
+            yield Problem(what, where, hint="write `manager: fab`, or another version")
+        if _mapping(_get(entry, "access"), "dags"):
+            what = "with the manager `keycloak` there are no rights to some of the DAGs"
+            yield Problem(
+                what, (*keys, "access", "dags"), hint="write `sso: {manager: fab}` here, or take the rights out"
+            )
+        yield from _programs(keys, entry)
+
+
+def _programs(keys: Keys, entry: Any) -> Iterator[Problem]:
+    for role, users in _mapping(_get(entry, "access"), "users").items():
+        for index, user in enumerate(_list(users)):
+            if isinstance(user, str) and user.startswith("service-account-"):
+                what = f"`{user}` is a program, and with the manager `keycloak` no program can sign in"
+                hint = "write `sso: {manager: fab}` here, or take the program out"
+                yield Problem(what, (*keys, "access", "users", role, index), hint=hint)
 
 
 _ACCOUNT_PREFIX = "airflow-"  # fleet.desired.naming.service_account

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from fleet.model import Executor
+from fleet.model import Executor, Manager
 
 # task: in a pod made from the template of the team's own task pods. airflow: in a pod made from the team's scheduler, with the
 # instance's keys and the executor's account: the most that a team can get hold of. outside: from where fleet runs, with what a
@@ -24,6 +24,7 @@ class Attempt:
         each: whether it is tried against each other team, or once against the team's own walls.
         awake: whether it needs an Airflow on the other side that is not suspended.
         executor: the only executor with which it makes sense.
+        manager: the only auth manager with which it does.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Attempt:
     each: bool = False
     awake: bool = False
     executor: Executor | None = None
+    manager: Manager | None = None
 
 
 ATTEMPTS: tuple[Attempt, ...] = (
@@ -115,11 +117,12 @@ ATTEMPTS: tuple[Attempt, ...] = (
     Attempt("sso-elsewhere", "sign-on", "outside", "has people sent to a page of its own choice"),
     Attempt("sso-logout", "sign-on", "outside", "has people sent elsewhere when they sign out"),
     Attempt("sso-password", "sign-on", "outside", "asks for a token with a person's password"),
-    Attempt("sso-pkce", "sign-on", "outside", "signs people in without PKCE"),
+    Attempt("sso-pkce", "sign-on", "outside", "signs people in without PKCE", manager="fab"),
     Attempt("sso-implicit", "sign-on", "outside", "has the token put into the address of the page"),
     Attempt("sso-code", "sign-on", "outside", "redeems a code that was meant for another team's page", each=True),
     Attempt("sso-code-page", "sign-on", "outside", "redeems a code of its own for another team's page", each=True),
-    Attempt("sso-code-proof", "sign-on", "outside", "redeems a code without the proof that it asked for it (PKCE)"),
+    Attempt("sso-code-proof", "sign-on", "outside", "redeems a code without the proof that it asked for it (PKCE)",
+            manager="fab"),
     Attempt("sso-code-twice", "sign-on", "outside", "redeems a code twice"),
     Attempt("sso-client", "sign-on", "judged", "has a client that trusts more than the one page and its own roles"),
     Attempt("sso-realm-roles", "sign-on", "judged", "has a role of the whole realm that an Airflow could take for its own"),

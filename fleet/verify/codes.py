@@ -29,10 +29,9 @@ class Codes:
 
     async def attempts(self, team: Team, others: Sequence[Team]) -> list[Cell]:
         """Every attempt of one team."""
-        tries = [
-            (Try("sso-code-twice", team.name), partial(self._twice, team)),
-            (Try("sso-code-proof", team.name), partial(self._without_proof, team)),
-        ]
+        tries = [(Try("sso-code-twice", team.name), partial(self._twice, team))]
+        if team.manager == "fab":  # the other knows no PKCE
+            tries.append((Try("sso-code-proof", team.name), partial(self._without_proof, team)))
         for other in others:
             tries += [
                 (Try("sso-code", team.name, other.name), partial(self._others_code, team, other)),

@@ -12,10 +12,10 @@ from typing import Any
 
 import yaml
 
-from fleet.desired import Desired, DesiredInstance, naming
+from fleet.desired import Desired, DesiredInstance, naming, signon
 from fleet.doctor.cluster import network_plugin
 from fleet.drivers.kubernetes import Cluster, Manifest, core, group
-from fleet.model import Executor
+from fleet.model import Executor, Manager
 from fleet.verify.attempts import ATTEMPTS
 from fleet.verify.matrix import Try
 
@@ -44,6 +44,11 @@ class Team:
         """Its namespace."""
         return self.desired.namespace
 
+    @property
+    def manager(self) -> Manager:
+        """Its auth manager."""
+        return signon.manager(self.desired.parts["terraform"]["variables"])
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -63,7 +68,7 @@ class Scene:
 def expected(scene: Scene, team: Team) -> Iterator[Try]:
     """Every try that a team is to make, in the order of the attempts."""
     for attempt in ATTEMPTS:
-        if attempt.executor not in (None, team.executor):
+        if attempt.executor not in (None, team.executor) or attempt.manager not in (None, team.manager):
             continue
         if not attempt.each:
             yield Try(attempt.id, team.name)

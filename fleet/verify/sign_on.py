@@ -8,9 +8,10 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from fleet.desired import naming
+from fleet.desired import naming, signon
 from fleet.drivers.openid import Administrator, Answer, Realm
 from fleet.errors import FleetError
+from fleet.model import Manager
 from fleet.verify.matrix import Cell, Try, cell
 from fleet.verify.scene import Team
 
@@ -29,9 +30,10 @@ async def attempts(team: Team, others: Sequence[Team], realm: Realm, secret: str
         (Try("sso-elsewhere", team.name), partial(_elsewhere, team, realm)),
         (Try("sso-logout", team.name), partial(_logout, team, realm)),
         (Try("sso-password", team.name), partial(_password, team, realm, secret)),
-        (Try("sso-pkce", team.name), partial(_without_pkce, team, realm)),
         (Try("sso-implicit", team.name), partial(_implicit, team, realm)),
     ]
+    if team.manager == "fab":  # the other knows no PKCE
+        tries.append((Try("sso-pkce", team.name), partial(_without_pkce, team, realm)))
     for other in others:
         tries += [
             (Try("sso-secret", team.name, other.name), partial(_others_client, team, other, realm, secret)),
@@ -49,7 +51,7 @@ async def settled(tried: Try, work: Callable[[], Awaitable[Outcome]]) -> Cell:
 
 def callback(team: Team) -> str:
     """Where Keycloak sends people who sign in to this team's Airflow."""
-    return f"{team.desired.url}/auth/oauth-authorized/keycloak"
+    return f"{team.desired.url}{signon.SIGNED_IN[team.manager]}"
 
 
 async def _begin(team: Team, realm: Realm, redirect: str, **other: str) -> Answer:
@@ -77,7 +79,7 @@ async def _sent(team: Team, realm: Realm, targets: Sequence[str]) -> Outcome:
 
 
 async def _elsewhere(team: Team, realm: Realm) -> Outcome:
-    own, url = callback(team), urlsplit(team.desired.url)
+    own, url = callback(team), urlsplit(callback(team))
     other_scheme = "http" if url.scheme == "https" else "https"
     return await _sent(
         team,
@@ -88,16 +90,16 @@ async def _elsewhere(team: Team, realm: Realm) -> Outcome:
             f"{own}/../../../verify",
             f"{team.desired.url}/verify",
             f"{own}?next={quote(_ELSEWHERE)}",
-            f"{url.scheme}://{url.netloc}.attacker.example{url.path}/auth/oauth-authorized/keycloak",
+            f"{url.scheme}://{url.netloc}.attacker.example{url.path}",
             f"{url.scheme}://{url.netloc}@attacker.example/",
-            f"{other_scheme}://{url.netloc}{url.path}/auth/oauth-authorized/keycloak",
+            f"{other_scheme}://{url.netloc}{url.path}",
         ],
     )
 
 
 async def _logout(team: Team, realm: Realm) -> Outcome:
-    client = naming.client_id(team.name)
-    if (await realm.logout(client_id=client, post_logout_redirect_uri=f"{team.desired.url}/")).status >= 400:
+    client, home = naming.client_id(team.name), f"{team.desired.url}{signon.SIGNED_OUT[team.manager]}"
+    if (await realm.logout(client_id=client, post_logout_redirect_uri=home)).status >= 400:
         return "unknown", "Keycloak does not send people home either"
     return judged(await realm.logout(client_id=client, post_logout_redirect_uri=_ELSEWHERE))
 
@@ -159,7 +161,7 @@ async def judge(team: Team, keycloak: Administrator) -> list[Cell]:
         found = await keycloak.call("GET", f"/clients?clientId={quote(naming.client_id(team.name))}")
         if not found:
             return "unknown", "there is no such client"
-        faults = client_faults(found[0], team.desired.url)
+        faults = client_faults(found[0], team.desired.url, team.manager)
         return ("hole", "; ".join(faults)) if faults else ("refused", "exact addresses, confidential, its own roles")
 
     async def roles() -> Outcome:
@@ -173,7 +175,7 @@ async def judge(team: Team, keycloak: Administrator) -> list[Cell]:
     ]
 
 
-def client_faults(client: dict[str, Any], url: str) -> list[str]:
+def client_faults(client: dict[str, Any], url: str, manager: Manager = "fab") -> list[str]:
     """In what a client, as the admin API shows it, trusts more than one instance's pages."""
     attributes = client.get("attributes") or {}
     after = [each for each in attributes.get("post.logout.redirect.uris", "").split("##") if each]
@@ -186,6 +188,10 @@ def client_faults(client: dict[str, Any], url: str) -> list[str]:
         "directAccessGrantsEnabled": "it takes passwords",
     }
     wrong += [words for key, words in switches.items() if client.get(key)]
+    if manager == "keycloak":
+        # Airflow would let everybody in who comes from Keycloak.
+        own_flow = (client.get("authenticationFlowBindingOverrides") or {}).get("browser")
+        return wrong if own_flow else [*wrong, "people without a role are not turned away (no browser flow of its own)"]
     if attributes.get("pkce.code.challenge.method") != "S256":
         wrong.append("PKCE is not demanded")
     return wrong

@@ -85,6 +85,16 @@ def test_only_the_components_get_the_keys(tmp_path: Path) -> None:
     assert "AIRFLOW_SSO_CLIENT_SECRET" in {entry["name"] for entry in values["apiServer"]["env"]}
 
 
+def test_the_keycloak_manager_gets_its_secret_by_the_environment_and_no_file_of_fabs(tmp_path: Path) -> None:
+    values = _values(_research(tmp_path, "sso: {manager: keycloak}"))
+    assert "apiServerConfig" not in values["apiServer"]
+    names = {entry["name"] for entry in values["apiServer"]["env"]}
+    assert {"AIRFLOW__KEYCLOAK_AUTH_MANAGER__CLIENT_SECRET", *KEYS} <= names
+    assert not {
+        name for part in COMPONENTS[1:] for entry in values[part]["env"] if "KEYCLOAK" in (name := entry["name"])
+    }
+
+
 @pytest.mark.parametrize("executor", ["KubernetesExecutor", "LocalExecutor"])
 @pytest.mark.parametrize("dags", ["{source: baked}", "{source: git, repository: 'https://git.example.com/x.git'}"])
 def test_every_container_is_restricted(tmp_path: Path, executor: str, dags: str) -> None:

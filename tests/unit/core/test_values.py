@@ -54,12 +54,35 @@ def test_values_fit_our_charts_schema(instance: DesiredInstance, chart: str) -> 
     assert [error.message for error in Draft7Validator(schema).iter_errors(_values(instance, chart))] == []
 
 
-@pytest.mark.parametrize("instance", INSTANCES)
+def _by_keycloak(case: Any) -> bool:
+    return "manager" in case.values[0].parts["terraform"]["variables"]["sso"]
+
+
+@pytest.mark.parametrize("instance", [each for each in INSTANCES if not _by_keycloak(each)])
 def test_webserver_config_is_python_without_a_template_left(instance: DesiredInstance) -> None:
     text = _values(instance, "airflow")["apiServer"]["apiServerConfig"]
     ast.parse(text)
     assert "{{" not in text  # the official chart would evaluate it
     assert f"airflow-{instance.name}" in text
+
+
+@pytest.mark.parametrize("instance", [each for each in INSTANCES if _by_keycloak(each)])
+def test_the_keycloak_manager_is_told_all_but_the_secret(instance: DesiredInstance) -> None:
+    values = _values(instance, "airflow")
+    assert "apiServerConfig" not in values["apiServer"]
+    assert values["config"]["core"]["auth_manager"].endswith(".KeycloakAuthManager")
+    told = {"server_url": "https://sso.example.com", "realm": "fleet", "client_id": f"airflow-{instance.name}"}
+    assert values["config"]["keycloak_auth_manager"] == told
+    variables = {each["name"]: each.get("valueFrom") for each in values["apiServer"]["env"]}
+    assert variables["AIRFLOW__KEYCLOAK_AUTH_MANAGER__CLIENT_SECRET"] == {
+        "secretKeyRef": {"name": secrets.SIGN_ON, "key": "client-secret"}
+    }
+    assert "AIRFLOW_SSO_CLIENT_SECRET" not in variables
+    # A worker's pod, and what parses DAGs, have no business at Keycloak.
+    others = [values[part]["env"] for part in ("scheduler", "dagProcessor", "triggerer")]
+    assert not [each for env in others for each in env if "KEYCLOAK" in each["name"]]
+    (container,) = instance.migration_job["spec"]["template"]["spec"]["containers"]
+    assert container["env"][0]["value"] == values["config"]["core"]["auth_manager"]
 
 
 def test_merge_is_helms() -> None:

@@ -178,6 +178,31 @@ FORM = {
         "teams.a.values.airflowLocalSettings: with `access.dags`, this file is fleet's",
         "as a plugin of Airflow's",
     ),
+    "rights with the Keycloak manager": (
+        team("sso: {manager: keycloak}", "access:", "  dags: {pay: {tag: pay}}«"),
+        "teams.a.access.dags: with the manager `keycloak` there are no rights to some of the DAGs",
+        "write `sso: {manager: fab}` here, or take the rights out",
+    ),
+    "misspelt manager": (
+        team("sso: {manager: keyclok}«"),
+        "teams.a.sso.manager: `keyclok` is not possible",
+        "did you mean `keycloak`?",
+    ),
+    "the Keycloak manager with an Airflow it was not made for": (
+        team("sso: {manager: keycloak}«", "airflow: 3.2.2"),
+        "the manager `keycloak` goes with Airflow 3.3 only, and this is 3.2.2",
+        "write `manager: fab`, or another version",
+    ),
+    "the Keycloak manager by default": (
+        HEAD + "defaults: {sso: {manager: keycloak}, airflow: 3.2.2}\nteams:\n  a:«\n    owner: x\n",
+        "teams.a: the manager `keycloak` goes with Airflow 3.3 only",
+        "write `manager: fab`",
+    ),
+    "a program with the Keycloak manager": (
+        team("sso: {manager: keycloak}", "access: {users: {op: [kim, service-account-nightly]}}«"),
+        "`service-account-nightly` is a program, and with the manager `keycloak` no program can sign in",
+        "write `sso: {manager: fab}` here, or take the program out",
+    ),
     "misspelt executor": (
         team("executor: KubernetesExectuor«"),
         "teams.a.executor: `KubernetesExectuor` is not possible",

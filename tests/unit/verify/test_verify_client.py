@@ -38,3 +38,18 @@ def test_the_client_that_fleet_makes_has_no_fault() -> None:
 )
 def test_a_fault_is_named(change: dict[str, Any], fault: str) -> None:
     assert any(fault in each for each in client_faults({**SOUND, **change}, URL))
+
+
+BY_KEYCLOAK: dict[str, Any] = {
+    **SOUND,
+    "redirectUris": [f"{URL}/auth/login_callback"],
+    "attributes": {"post.logout.redirect.uris": f"{URL}/auth/logout_callback"},
+    "authenticationFlowBindingOverrides": {"browser": "a-flow"},
+}
+
+
+def test_the_keycloak_manager_knows_no_pkce_but_wants_a_flow_of_its_own() -> None:
+    assert client_faults(BY_KEYCLOAK, URL, "keycloak") == []
+    (fault,) = client_faults({**BY_KEYCLOAK, "authenticationFlowBindingOverrides": {}}, URL, "keycloak")
+    assert "no browser flow" in fault
+    assert client_faults({**BY_KEYCLOAK, "redirectUris": ["*"]}, URL, "keycloak") == ["it trusts *"]
