@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -138,6 +139,17 @@ class Fronted:
             groups = [f"/{at}/{role}" for at, role in zip((self.name, self.neighbour), roles, strict=True) if role]
             self.sandbox.keycloak.add_user("fleet", *self.person(name), *groups)
 
+        for name in (self.name, self.neighbour):
+            self._wait_for_the_dag(name)
+
+    def _wait_for_the_dag(self, name: str) -> None:
+        """An Airflow is healthy before it has read its DAGs."""
+        end = time.monotonic() + 120
+        with self.sandbox.team(name) as connection:
+            while not connection.execute("select 1 from dag where dag_id = 'fleet_hello'").fetchall():
+                assert time.monotonic() < end, f"{name} has not read its DAG"
+                time.sleep(1)
+
     def remove(self) -> None:
         for name in PEOPLE:
             self.sandbox.keycloak.remove_user("fleet", self.person(name)[0])
@@ -145,7 +157,7 @@ class Fronted:
             self.fleet("remove-team", name, "--yes", "--confirm", name, "--no-backup")
 
 
-@pytest.fixture(scope="session", params=URLS)
+@pytest.fixture(scope="module", params=URLS)
 def fronted(
     request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Fronted]:

@@ -186,7 +186,10 @@ class World:
         """Make the database for states, and initialise both stacks."""
         copy(self.folder)
         with self.sandbox.admin() as admin:
-            admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self.states)))
+            name = sql.Identifier(self.states)
+            admin.execute(sql.SQL("CREATE DATABASE {}").format(name))
+            # Open to all it would be a hole for `fleet verify`, which another test may be running.
+            admin.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
         for stack in ("platform", "team"):
             backend = {"terraform": {"backend": {"pg": {"schema_name": stack}}}}
             (self.stack(stack) / "backend.tf.json").write_text(json.dumps(backend))
