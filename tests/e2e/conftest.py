@@ -8,7 +8,7 @@ import os
 import secrets
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import yaml
 from playwright.sync_api import Browser, Page
 
 from tests.support.browser import chromium
+from tests.support.http import ask
 from tests.support.sandbox import FLEET, Sandbox
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -87,6 +88,14 @@ PEOPLE = {
 }
 
 
+def eventually(condition: Callable[[], bool], seconds: float = 120) -> None:
+    """Until it holds; AssertionError when it does not within ``seconds``."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "did not come about in time"
+        time.sleep(0.5)
+
+
 @dataclass(frozen=True)
 class Fronted:
     """Two instances in one URL scheme, and people in the realm with a role at the one, at the other or at both."""
@@ -140,15 +149,13 @@ class Fronted:
             self.sandbox.keycloak.add_user("fleet", *self.person(name), *groups)
 
         for name in (self.name, self.neighbour):
-            self._wait_for_the_dag(name)
+            # An Airflow is healthy before the front leads to it, and before it has read its DAGs.
+            eventually(lambda name=name: ask(f"{URLS[self.scheme].format(name)}/api/v2/monitor/health").status == 200)
+            eventually(lambda name=name: self._knows_the_dag(name))
 
-    def _wait_for_the_dag(self, name: str) -> None:
-        """An Airflow is healthy before it has read its DAGs."""
-        end = time.monotonic() + 120
+    def _knows_the_dag(self, name: str) -> bool:
         with self.sandbox.team(name) as connection:
-            while not connection.execute("select 1 from dag where dag_id = 'fleet_hello'").fetchall():
-                assert time.monotonic() < end, f"{name} has not read its DAG"
-                time.sleep(1)
+            return connection.execute("select 1 from dag where dag_id = 'fleet_hello'").fetchall() != []
 
     def remove(self) -> None:
         for name in PEOPLE:

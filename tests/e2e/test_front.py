@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-import time
-from collections.abc import Callable
 from urllib.parse import urljoin
 
 import yaml
 from playwright.sync_api import Page, Response, expect
 
-from tests.e2e.conftest import Fronted
+from tests.e2e.conftest import Fronted, eventually
 from tests.support.browser import PATIENCE, keep, sign_in
 from tests.support.http import ask
 from tests.support.sandbox import Sandbox
@@ -108,13 +106,6 @@ def test_a_gateway_takes_the_ingresss_place(fronted: Fronted) -> None:
         fronted.inventory.write_text(before)
         fronted.fleet("apply", fronted.name, "--yes")
     assert fronted.sandbox.objects("httproutes", namespace) == []
-
-
-def eventually(condition: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "did not come about in time"
-        time.sleep(0.5)
 
 
 def test_a_name_of_nobody_is_nowhere(sandbox: Sandbox) -> None:
