@@ -176,9 +176,7 @@ def test_a_role_that_was_taken_away_is_gone_at_the_next_sign_in(fronted: Fronted
     sign_in(page, f"{fronted.url}/", name, password)
     expect(page.get_by_text("Active Dags")).to_be_visible()
     assert _trigger(page, fronted.url) == 200
-    (user,) = keycloak.get(f"/fleet/users?username={name}&exact=true")
-    group = keycloak.get(f"/fleet/group-by-path/{fronted.name}/user")["id"]
-    keycloak.call("DELETE", f"/fleet/users/{user['id']}/groups/{group}")
+    keycloak.move("fleet", name, f"/{fronted.name}/user", into=False)
     page.goto(f"{fronted.url}/auth/logout")
     sign_in(page, f"{fronted.url}/", name, password)
     expect(page.get_by_text(NO_ROLE)).to_be_visible()

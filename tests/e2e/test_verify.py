@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Demo
-from tests.support.keycloak import Keycloak
 from tests.support.sandbox import Sandbox
 
 TEAM, OTHER, THIRD = "marketing", "finance", "analytics"
@@ -132,7 +131,7 @@ def _sql(*make_and_mend: str, database: str = "postgres") -> Hole:
 def _client(**change: Any) -> Hole:
     @contextmanager
     def hole(sandbox: Sandbox) -> Iterator[None]:
-        keycloak = _keycloak(sandbox)
+        keycloak = sandbox.keycloak
         client = keycloak.client(REALM, f"airflow-{TEAM}")
         client.pop("roles")
         keycloak.call("PUT", f"/{REALM}/clients/{client['id']}", {**client, **change})
@@ -146,17 +145,12 @@ def _client(**change: Any) -> Hole:
 
 @contextmanager
 def realm_role(sandbox: Sandbox) -> Iterator[None]:
-    keycloak = _keycloak(sandbox)
+    keycloak = sandbox.keycloak
     keycloak.call("POST", f"/{REALM}/roles", {"name": "Admin"})
     try:
         yield
     finally:
         keycloak.call("DELETE", f"/{REALM}/roles/Admin")
-
-
-def _keycloak(sandbox: Sandbox) -> Keycloak:
-    secret = sandbox.platform
-    return Keycloak(sandbox.environment["KEYCLOAK_URL"], secret["sso-admin-username"], secret["sso-admin-password"])
 
 
 def _without(kind: str, name: str, team: str = TEAM) -> Hole:

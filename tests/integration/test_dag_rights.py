@@ -19,14 +19,13 @@ from uuid import uuid4
 import pytest
 import yaml
 
-from fleet import inventory
 from fleet.desired import airflow as desired
 from fleet.desired import migration, stacks
-from fleet.desired.resolve import Resolved, resolve
+from fleet.desired.resolve import Resolved
 from fleet.model import Platform
 from fleet.sandbox import images
-from tests.integration.test_sign_on import INVENTORY, JWT_SECRET, wanted
-from tests.support import airflow_server
+from tests.support import airflow_server, airflow_settings
+from tests.support.airflow_settings import JWT_SECRET, environment, write_inventory
 from tests.support.sandbox import Sandbox
 from tests.support.terraform import Team, World
 from tests.support.visitor import Visitor
@@ -56,7 +55,6 @@ class Office:
     team: Team
     base: str
     passwords: dict[str, str]
-    realm: str
 
     def sign_in(self, name: str) -> Person:
         visitor = Visitor(self.base)
@@ -66,7 +64,7 @@ class Office:
 
     def resolved(self, *rights: str) -> tuple[Platform, Resolved]:
         """The instance with these rights, as fleet understands the inventory."""
-        return resolved(self.folder, self.team, self.realm, *rights)
+        return resolved(self.folder, self.team, *rights)
 
 
 @dataclass(frozen=True)
@@ -102,13 +100,9 @@ class Person:
         return status, json.loads(text).get("dag_run_id", "")
 
 
-def resolved(folder: Path, team: Team, realm: str, *rights: str) -> tuple[Platform, Resolved]:
-    path = folder / "tenants.yaml"
-    text = INVENTORY.format(url=team.world.keycloak.url, realm=realm, name=team.name)
+def resolved(folder: Path, team: Team, *rights: str) -> tuple[Platform, Resolved]:
     entry = "{owner: team@example.com, access: {dags: {" + ", ".join(rights) + "}}}"
-    path.write_text(text.replace("{owner: team@example.com}", entry))
-    loaded = inventory.load(path).inventory
-    return loaded.platform, resolve(loaded, team.name, loaded.teams[team.name])
+    return airflow_settings.resolved(write_inventory(folder / "tenants.yaml", team, entry), team.name)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +117,7 @@ def keycloak(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iter
         world.apply_platform()
         world.keycloak.add_user(world.realm, "dave", passwords["dave"])
         team = world.team("one")
-        sso = stacks.team(*resolved(folder, team, world.realm, PAYROLL, FINANCE))["sso"]
+        sso = stacks.team(*resolved(folder, team, PAYROLL, FINANCE))["sso"]
         team.apply(base_url=base, **{key: sso[key] for key in ("groups", "users", "dag_roles")})
         for name, role in PEOPLE.items():
             if name != "dave":
@@ -142,10 +136,10 @@ def office(
 ) -> Iterator[Office]:
     team, base, passwords = keycloak
     folder = tmp_path_factory.mktemp("airflow")
-    found = Office(folder, team, base, passwords, team.world.realm)
+    found = Office(folder, team, base, passwords)
     platform, instance = found.resolved(PAYROLL, FINANCE)
-    settings, webserver_config = wanted(folder / "tenants.yaml", team.name)
-    settings |= {
+    webserver_config = desired.webserver_config(platform, instance)
+    settings = environment(platform, instance) | {
         "AIRFLOW__API__BASE_URL": f"{base}/",
         "AIRFLOW__FAB__COOKIE_SECURE": "False",
         "AIRFLOW__API_AUTH__JWT_SECRET": JWT_SECRET,
@@ -202,10 +196,8 @@ def test_a_viewer_right_is_to_see_alone(office: Office, runs: dict[str, str]) ->
 
 
 def test_a_right_adds_to_a_role(office: Office, runs: dict[str, str]) -> None:
-    keycloak, realm = office.team.world.keycloak, office.realm
-    group = keycloak.get(f"/{realm}/group-by-path/{office.team.name}/dags-payroll")["id"]
-    (user,) = keycloak.get(f"/{realm}/users?username=carol&exact=true")
-    keycloak.call("PUT", f"/{realm}/users/{user['id']}/groups/{group}")
+    keycloak, payroll = office.team.world.keycloak, f"/{office.team.name}/dags-payroll"
+    keycloak.move(office.team.world.realm, "carol", payroll, into=True)
     try:
         carol = office.sign_in("carol")
         assert carol.dags() == sorted(DAGS)
@@ -213,7 +205,7 @@ def test_a_right_adds_to_a_role(office: Office, runs: dict[str, str]) -> None:
         assert carol.trigger("report")[0] == carol.trigger(OTHER)[0] == 403
         assert carol.status("DELETE", f"/api/v2/dags/{OTHER}/dagRuns/{runs[OTHER]}") == 403
     finally:
-        keycloak.call("DELETE", f"/{realm}/users/{user['id']}/groups/{group}")
+        keycloak.move(office.team.world.realm, "carol", payroll, into=False)
 
 
 def endpoints(folder: Path) -> Iterator[tuple[str, str]]:

@@ -13,11 +13,10 @@ from typing import Any
 
 import pytest
 
-from fleet import inventory
 from fleet.desired import airflow as desired
-from fleet.desired.resolve import resolve
 from fleet.sandbox import images
 from fleet.sandbox.images import chroot, layers
+from tests.support.airflow_settings import environment, resolved
 
 PROBE = Path(__file__).with_name("image_probe.py")
 OPEN = {"/api/v2/monitor/health": 200, "/api/v2/auth/login": 307, "/auth/login/": 200, "/auth/token": 404}
@@ -57,15 +56,8 @@ def free_port() -> int:
 def wanted(tmp: Path) -> tuple[dict[str, str], str]:
     """What fleet makes for an instance: its settings as environment variables, its webserver_config.py."""
     (tmp / "tenants.yaml").write_text(INVENTORY)
-    loaded = inventory.load(tmp / "tenants.yaml").inventory
-    team = resolve(loaded, "team", loaded.teams["team"])
-    sections = desired.config(loaded.platform, team)
-    settings = {
-        f"AIRFLOW__{section.upper()}__{key.upper()}": value
-        for section, keys in sections.items()
-        for key, value in keys.items()
-    }
-    return settings, desired.webserver_config(loaded.platform, team)
+    platform, team = resolved(tmp / "tenants.yaml", "team")
+    return environment(platform, team), desired.webserver_config(platform, team)
 
 
 CASES = [(version, path) for version, path in zip(images.airflow_versions(), ("", "/team"), strict=True)]

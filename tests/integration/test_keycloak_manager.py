@@ -24,14 +24,13 @@ import pytest
 
 from fleet import inventory
 from fleet.desired import Contents, build, signon
-from fleet.desired import airflow as desired
-from fleet.desired.resolve import resolve
 from fleet.drivers.openid import Administrator, Realm
 from fleet.sandbox import layout
 from fleet.verify import people, scene, sign_on
 from fleet.verify.codes import Codes
 from fleet.verify.matrix import Cell
 from tests.support import airflow_server
+from tests.support.airflow_settings import JWT_SECRET, environment, resolved, write_inventory
 from tests.support.sandbox import Sandbox
 from tests.support.terraform import Team, World
 from tests.support.visitor import Page, Visitor
@@ -41,16 +40,7 @@ PEOPLE = {"alice": "admin", "carol": "viewer", "dora": "op", "erin": "user", "fr
 CONNECTIONS, VARIABLES, DAGS = "/api/v2/connections", "/api/v2/variables", "/api/v2/dags"
 RUN = f"{DAGS}/no-such-dag/dagRuns"
 COOKIES = ("_token", "_access_token", "_refresh_token", "_id_token")
-INVENTORY = """\
-version: 1
-platform:
-  domain: airflow.example.com
-  kubernetes: {{context: test}}
-  database: {{host: 10.1.2.3}}
-  sso: {{url: "{url}", realm: {realm}}}
-teams:
-  {name}: {{owner: team@example.com, sso: {{manager: keycloak}}}}
-"""
+ENTRY = "{owner: team@example.com, sso: {manager: keycloak}}"
 
 
 @dataclass(frozen=True)
@@ -73,10 +63,7 @@ class Place:
         return visitor.fill(visitor.get("/"), name, self.passwords[name])
 
     def move(self, name: str, role: str, into: bool) -> None:
-        keycloak, realm = self.world.keycloak, self.world.realm
-        group = keycloak.get(f"/{realm}/group-by-path/{self.team.name}/{role}")["id"]
-        (user,) = keycloak.get(f"/{realm}/users?username={name}&exact=true")
-        keycloak.call("PUT" if into else "DELETE", f"/{realm}/users/{user['id']}/groups/{group}")
+        self.world.keycloak.move(self.world.realm, name, f"/{self.team.name}/{role}", into)
 
     def send(self, visitor: Visitor, path: str, body: dict[str, object]) -> int:
         """The status that Airflow answers a POST of JSON with."""
@@ -103,25 +90,19 @@ def place(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         team.apply(base_url=base, manager="keycloak", groups={}, users={})
         for name, role in PEOPLE.items():
             world.keycloak.add_user(world.realm, name, passwords[name], *([f"/{team.name}/{role}"] if role else []))
-        settings = _settings(folder, world, team, base)
+        settings = _settings(folder, team, base)
         with airflow_server.running(folder, VERSION, int(base.rpartition(":")[2]), settings, ""):
             yield Place(world, team, base, passwords)
     finally:
         world.end()
 
 
-def _settings(folder: Path, world: World, team: Team, base: str) -> dict[str, str]:
+def _settings(folder: Path, team: Team, base: str) -> dict[str, str]:
     """What fleet makes for the instance, as environment variables."""
-    path = folder / "tenants.yaml"
-    path.write_text(INVENTORY.format(url=world.keycloak.url, realm=world.realm, name=team.name))
-    loaded = inventory.load(path).inventory
-    sections = desired.config(loaded.platform, resolve(loaded, team.name, loaded.teams[team.name]))
-    settings = {
-        f"AIRFLOW__{section}__{key}".upper(): value for section, keys in sections.items() for key, value in keys.items()
-    }
-    return settings | {
+    path = write_inventory(folder / "tenants.yaml", team, ENTRY)
+    return environment(*resolved(path, team.name)) | {
         "AIRFLOW__API__BASE_URL": f"{base}/",
-        "AIRFLOW__API_AUTH__JWT_SECRET": "a-secret-of-this-test-that-is-long-enough-for-its-algorithm-as-rfc-7518-wants",
+        "AIRFLOW__API_AUTH__JWT_SECRET": JWT_SECRET,
         signon.SECRET_VARIABLE["keycloak"]: team.secrets["sso_client_secret"],
     }
 
@@ -296,8 +277,7 @@ def test_no_program_gets_in(place: Place) -> None:
 
 def test_verify_finds_no_hole_at_keycloak(place: Place, tmp_path: Path) -> None:
     keycloak, secret = place.world.keycloak, place.team.secrets["sso_client_secret"]
-    path = tmp_path / "tenants.yaml"
-    path.write_text(INVENTORY.format(url=keycloak.url, realm=place.world.realm, name=place.team.name))
+    path = write_inventory(tmp_path / "tenants.yaml", place.team, ENTRY)
     wanted = build(inventory.load(path).inventory, Contents("p", "t", "g", "a", "c")).instances[place.team.name]
     team = scene.Team(replace(wanted, url=place.base), "KubernetesExecutor", {}, None, None, (), ())
     realm = Realm(keycloak.url, place.world.realm, layout.current().front_ca.read_text())

@@ -15,7 +15,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 from urllib.request import build_opener
@@ -23,11 +22,10 @@ from uuid import uuid4
 
 import pytest
 
-from fleet import inventory
 from fleet.desired import airflow as desired
-from fleet.desired.resolve import resolve
 from fleet.sandbox import images, layout
 from tests.support import airflow_server
+from tests.support.airflow_settings import JWT_SECRET, environment, resolved, write_inventory
 from tests.support.http import ask
 from tests.support.keycloak import Keycloak, post_form
 from tests.support.sandbox import FLEET, Sandbox
@@ -36,17 +34,6 @@ from tests.support.visitor import Page, Visitor
 
 PEOPLE = {"alice": "admin", "carol": "viewer", "dora": "op", "erin": "user", "mallory": ""}
 CONNECTIONS = "/api/v2/connections"  # an Op may read them, a Viewer may not
-JWT_SECRET = "a-secret-of-this-test-that-is-long-enough-for-its-algorithm-as-rfc-7518-wants"
-INVENTORY = """\
-version: 1
-platform:
-  domain: airflow.example.com
-  kubernetes: {{context: test}}
-  database: {{host: 10.1.2.3}}
-  sso: {{url: "{url}", realm: {realm}}}
-teams:
-  {name}: {{owner: team@example.com}}
-"""
 
 
 @dataclass(frozen=True)
@@ -66,9 +53,7 @@ class Signon:
 
     def move(self, name: str, role: str, into: bool = True) -> None:
         """Put a person into the instance's group of a role, or take them out of it."""
-        keycloak, realm = self.world.keycloak, self.world.realm
-        group = keycloak.get(f"/{realm}/group-by-path/{self.team.name}/{role}")["id"]
-        keycloak.call("PUT" if into else "DELETE", f"/{realm}/users/{self.user(name)['id']}/groups/{group}")
+        self.world.keycloak.move(self.world.realm, name, f"/{self.team.name}/{role}", into)
 
     def user(self, name: str) -> dict[str, Any]:
         (found,) = self.world.keycloak.get(f"/{self.world.realm}/users?username={name}&exact=true")
@@ -132,9 +117,9 @@ def signon(
 ) -> Iterator[Signon]:
     world, team, base = realm
     folder = tmp_path_factory.mktemp("airflow")
-    (folder / "tenants.yaml").write_text(INVENTORY.format(url=world.keycloak.url, realm=world.realm, name=team.name))
-    settings, webserver_config = wanted(folder / "tenants.yaml", team.name)
-    settings |= {
+    platform, instance = resolved(write_inventory(folder / "tenants.yaml", team), team.name)
+    webserver_config = desired.webserver_config(platform, instance)
+    settings = environment(platform, instance) | {
         "AIRFLOW__API__BASE_URL": f"{base}/",
         "AIRFLOW__FAB__COOKIE_SECURE": "False",
         "AIRFLOW__API_AUTH__JWT_SECRET": JWT_SECRET,
@@ -149,17 +134,6 @@ def signon(
     port = int(base.rpartition(":")[2])
     with airflow_server.running(folder, request.param, port, settings, webserver_config):
         yield found
-
-
-def wanted(path: Path, name: str) -> tuple[dict[str, str], str]:
-    """What fleet makes for the instance: settings as environment variables, and its webserver_config.py."""
-    loaded = inventory.load(path).inventory
-    instance = resolve(loaded, name, loaded.teams[name])
-    sections = desired.config(loaded.platform, instance)
-    settings = {
-        f"AIRFLOW__{section}__{key}".upper(): value for section, keys in sections.items() for key, value in keys.items()
-    }
-    return settings, desired.webserver_config(loaded.platform, instance)
 
 
 def test_a_person_gets_the_role_of_the_group_they_are_in_and_the_page_they_wanted(signon: Signon) -> None:
@@ -315,9 +289,7 @@ def test_a_companys_people_have_the_roles_of_its_groups(signon: Signon, company:
     assert json.loads(grace.me().text)["username"] == "grace"
     assert "Admin" in signon.roles(grace)["grace"]
     grace.get("/auth/logout")
-    (user,) = company.get(f"/{away}/users?username=grace")
-    group = company.get(f"/{away}/group-by-path/marketing-leads")["id"]
-    company.call("DELETE", f"/{away}/users/{user['id']}/groups/{group}")
+    company.move(away, "grace", "/marketing-leads", into=False)
     assert _by_company(signon).me().status == 401
 
 

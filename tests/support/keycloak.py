@@ -57,6 +57,12 @@ class Keycloak:
             "credentials": [{"type": "password", "value": password, "temporary": False}],
         })  # fmt: skip
 
+    def move(self, realm: str, name: str, group: str, into: bool) -> None:
+        """Put a person into a group, by its path, or take them out of it."""
+        (user,) = self.get(f"/{realm}/users?username={name}&exact=true")
+        found = self.get(f"/{realm}/group-by-path{group}")["id"]
+        self.call("PUT" if into else "DELETE", f"/{realm}/users/{user['id']}/groups/{found}")
+
     def remove_user(self, realm: str, name: str) -> None:
         """The person of this name, if there is one."""
         for user in self.get(f"/{realm}/users?exact=true&username={urllib.parse.quote(name)}"):
