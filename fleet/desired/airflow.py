@@ -169,6 +169,8 @@ def _template(name: str) -> Any:
         keep_trailing_newline=True,
         trim_blocks=True,
     )
+    # JSON's escape of a character beyond 16 bits is two characters to Python.
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "ensure_ascii": False}
     return environment.get_template(name)
 
 

@@ -143,15 +143,27 @@ class Fronted:
             for name in (self.name, self.neighbour)
         }
         self.inventory.write_text(yaml.safe_dump(data, sort_keys=False))
-        self.fleet("apply", "--yes")
+        self.apply()
         for name, roles in PEOPLE.items():
             groups = [f"/{at}/{role}" for at, role in zip((self.name, self.neighbour), roles, strict=True) if role]
             self.sandbox.keycloak.add_user("fleet", *self.person(name), *groups)
-
         for name in (self.name, self.neighbour):
-            # An Airflow is healthy before the front leads to it, and before it has read its DAGs.
-            eventually(lambda name=name: ask(f"{URLS[self.scheme].format(name)}/api/v2/monitor/health").status == 200)
+            # An Airflow is healthy before it has read its DAGs.
             eventually(lambda name=name: self._knows_the_dag(name))
+
+    def apply(self) -> None:
+        """What the inventory says, until the front leads there and goes on to.
+
+        It follows a change of routes a moment after they are made, and may hear of an old one's end before a new one.
+        """
+        self.fleet("apply", "--yes")
+        for url in (self.url, self.neighbours_url):
+            eventually(lambda url=url: all(self._answers(url) for _ in range(8)))
+
+    @staticmethod
+    def _answers(url: str) -> bool:
+        time.sleep(0.5)
+        return ask(f"{url}/api/v2/monitor/health").status == 200
 
     def _knows_the_dag(self, name: str) -> bool:
         with self.sandbox.team(name) as connection:

@@ -39,8 +39,10 @@ class Dag:
 
 
 def made(dags: dict[str, Any]) -> tuple[Platform, Resolved]:
-    text = HEAD + f"teams:\n  a: {{owner: x, access: {{users: {{op: [erin]}}, dags: {json.dumps(dags)}}}}}\n"
-    inventory = load_text(text).inventory
+    rights = json.dumps(dags, ensure_ascii=False)
+    inventory = load_text(
+        HEAD + f"teams:\n  a: {{owner: x, access: {{users: {{op: [erin]}}, dags: {rights}}}}}\n"
+    ).inventory
     return inventory.platform, resolve(inventory, "a", inventory.teams["a"])
 
 
@@ -105,6 +107,12 @@ def test_the_security_manager_knows_the_roles() -> None:
 def test_the_policy_adds_to_what_the_author_wrote(dag: Dag, wanted: dict[str, Any]) -> None:
     policy(BOTH)(dag)
     assert dag.access_control == wanted
+
+
+def test_a_tag_may_have_any_character() -> None:
+    dag = Dag("report", {"\N{GRINNING FACE}"})
+    policy({"smile": {"tag": "\N{GRINNING FACE}"}})(dag)
+    assert dag.access_control == {"dags-smile": {"DAGs": {"can_read"}}}
 
 
 _IDS = st.text("ab_.-é", min_size=1, max_size=6)
