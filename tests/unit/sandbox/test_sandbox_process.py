@@ -149,7 +149,9 @@ def test_a_part_does_not_inherit_what_the_caller_has_in_its_environment(
 ) -> None:
     monkeypatch.setenv("A_SECRET", "x")
     record = started(part("env", environment=(("OWN", "1"),)))
-    seen = Path(f"/proc/{record.pid}/environ").read_bytes().split(b"\0")
+    environment = Path(f"/proc/{record.pid}/environ")
+    assert eventually(lambda: environment.read_bytes() != b"")  # it is empty amid the exec
+    seen = environment.read_bytes().split(b"\0")
     assert b"OWN=1" in seen
     assert not any(entry.startswith(b"A_SECRET") for entry in seen)
 
