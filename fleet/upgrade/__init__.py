@@ -1,0 +1,1 @@
+"""Moves instances to another Airflow, in waves that stop by themselves."""
