@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,26 @@ def remove_team(path: Path, name: str, *, digest: str | None = None) -> None:
     _edit(path, digest, _removing(name))
 
 
+def preview_values(path: Path, changes: Mapping[Keys, str]) -> Document:
+    """The document as it would be with these values; the file stays as it is. Digest and lines are those of the file.
+
+    Raises:
+        FleetErrors: the file is wrong, or would be with a value.
+        FleetError: an entry that one belongs to is not there.
+    """
+    return _changed(path, read(path), _setting(changes))[1]
+
+
+def set_value(path: Path, keys: Keys, value: str) -> None:
+    """Write a text at a key path, such as `("teams", "marketing", "airflow")`, whatever else the file says by now.
+
+    Raises:
+        FleetErrors: the file is wrong, or would be with this value; nothing is written.
+        FleetError: there is no such entry, or the file cannot be written.
+    """
+    _edit(path, None, _setting({keys: value}))
+
+
 @dataclass(frozen=True)
 class _Draft:
     """A text and what it means, while steps are made on both."""
@@ -80,6 +100,14 @@ class _Draft:
     def add(self, name: str, entry: Data) -> _Draft:
         teams = {**self.data.get("teams", {}), name: entry}
         return self._checked(splice.with_team(self.text, name, entry), {**self.data, "teams": teams})
+
+    def put(self, keys: Keys, value: str) -> _Draft:
+        data = copy.deepcopy(self.data)
+        parent: Any = data
+        for key in keys[:-1]:
+            parent = parent[key]
+        parent[keys[-1]] = value
+        return self._checked(splice.with_scalar(self.text, keys, value), data)
 
     def _checked(self, text: str, data: Data) -> _Draft:
         """The next draft, if its text says just this: YAML has more layouts than the splicing knows."""
@@ -117,6 +145,18 @@ def _removing(name: str) -> Change:
         for keys in _in_waves(draft.data, name):
             draft = draft.cut(keys)
         return draft.cut(("teams", name))
+
+    return change
+
+
+def _setting(changes: Mapping[Keys, str]) -> Change:
+    def change(draft: _Draft) -> _Draft:
+        for keys, value in changes.items():
+            kind, name = map(str, keys[:2])
+            if not draft.data.get(kind, {}).get(name):
+                raise draft.refused(f"there is no entry `{kind}.{name}`", "see the names in the file")
+            draft = draft.put(keys, value)
+        return draft
 
     return change
 

@@ -40,6 +40,11 @@ def flow(data: dict[str, Any]) -> str:
     return _dump(data, flow=True, step=2).strip().removeprefix("{").removesuffix("}")
 
 
+def word(value: str) -> str:
+    """A text that stands alone after its key, on the same line."""
+    return flow({"x": value}).removeprefix("x: ")
+
+
 def unwritable(value: Any, keys: Keys) -> Iterator[Problem]:
     """What in `value` is not plain data that YAML's readers agree on."""
     if len(keys) > MAX_DEPTH:

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from fleet.inventory.document import Keys
-from fleet.inventory.render import block, flow
+from fleet.inventory.render import block, flow, word
 from fleet.inventory.yamltext import compose
 
 
@@ -47,6 +47,18 @@ def without(text: str, keys: Keys) -> str:
         return cut
     colon = text.index(":", parent.key.end_mark.index) + 1
     return cut[:colon] + (" {}" if isinstance(parent.value, yaml.MappingNode) else " []") + cut[colon:]
+
+
+def with_scalar(text: str, keys: Keys, value: str) -> str:
+    """The text with a value at a key path whose parent is there and not empty: in the place of the one before, or after the
+    last of its siblings."""
+    root = compose(text, "")
+    parent, place = _find(root, keys[:-1]), _find(root, keys)
+    if parent is None:
+        raise KeyError(keys)
+    if place is None:
+        return _after(text, parent.children[-1], {str(keys[-1]): value}, among=parent)
+    return text[: place.value.start_mark.index] + word(value) + text[place.value.end_mark.index :]
 
 
 @dataclass(frozen=True)

@@ -310,3 +310,52 @@ def test_a_missing_file_or_folder_is_an_error_of_fleet(tmp_path: Path) -> None:
     for path in (tmp_path / "tenants.yaml", tmp_path / "nowhere" / "tenants.yaml"):
         with pytest.raises(FleetError):
             edit.add_team(path, "b", ENTRY)
+
+
+# A value of an entry.
+
+VALUES = {
+    "there already": ("a:\n    airflow: 3.2.2  # why\n    owner: z\n", "a:\n    airflow: 3.3.2  # why\n    owner: z\n"),
+    "in quotes": ('a:\n    owner: z\n    airflow: "3.2.2" # why\n', "a:\n    owner: z\n    airflow: 3.3.2 # why\n"),
+    "not there": ("a:\n    owner: z  # why\n", "a:\n    owner: z  # why\n    airflow: 3.3.2\n"),
+    "in braces": ("a: {owner: z, airflow: 3.2.2}\n", "a: {owner: z, airflow: 3.3.2}\n"),
+    "not in the braces": ("a: {owner: z}  # why\n", "a: {owner: z, airflow: 3.3.2}  # why\n"),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), VALUES.values(), ids=VALUES)
+def test_a_value_is_put_in_its_place_and_nothing_else_moves(before: str, after: str) -> None:
+    with file_with(f"{HEAD}teams:\n  {before}") as path:
+        edit.set_value(path, ("teams", "a", "airflow"), "3.3.2")
+        assert path.read_text() == f"{HEAD}teams:\n  {after}"
+        assert load(path).inventory.teams["a"].airflow == "3.3.2"
+
+
+@given(inventories(least=1))
+@settings(max_examples=100)
+def test_any_teams_version_can_be_set_and_touches_nothing_else(text: str) -> None:
+    with file_with(text) as path:
+        before = load(path).inventory
+        for name in before.teams:
+            edit.set_value(path, ("teams", name, "airflow"), "3.3.2")
+        assert load(path).inventory.teams == {
+            name: team.model_copy(update={"airflow": "3.3.2"}) for name, team in before.teams.items()
+        }
+
+
+def test_a_value_that_is_wrong_is_refused_and_nothing_is_written() -> None:
+    with file_with(f"{HEAD}teams:\n  a: {{owner: z}}\n") as path:
+        before = path.read_bytes()
+        with pytest.raises(FleetErrors):
+            edit.set_value(path, ("teams", "a", "airflow"), "latest")
+        with pytest.raises(FleetError, match=r"no entry `teams\.b`"):
+            edit.set_value(path, ("teams", "b", "airflow"), "3.3.2")
+        assert path.read_bytes() == before
+
+
+def test_a_preview_changes_the_document_and_not_the_file() -> None:
+    with file_with(f"{HEAD}teams:\n  a: {{owner: z}}\n  b: {{owner: z}}\n") as path:
+        before = path.read_bytes()
+        found = edit.preview_values(path, {("teams", name, "airflow"): "3.2.2" for name in ("a", "b")}).inventory
+        assert {team.airflow for team in found.teams.values()} == {"3.2.2"}
+        assert path.read_bytes() == before
