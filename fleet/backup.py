@@ -6,17 +6,20 @@ source (ADR 0031). That database is dropped again, whatever happens.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
 import json
 import re
 import secrets
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from fleet import keys, proof
-from fleet.apply import Tell, step
+from fleet import keys, lease, proof, retention
+from fleet.apply import PARALLEL, Outcome, Tell, saying, step
 from fleet.desired import naming
 from fleet.drivers.kubernetes import core
 from fleet.drivers.postgres import Login, count_rows, wall
@@ -55,7 +58,7 @@ async def source(instance: str, world: World) -> Source:
 
 
 async def backup(instance: str, world: World, tell: Tell, *, quiet: bool) -> Proof:
-    """Export, restore, compare, keep the proof.
+    """Export, restore, compare, keep the proof; then delete older backups. A fault in that last step is told, no more.
 
     Args:
         quiet: Airflow is stopped, so that source and dump must agree to the row. Else a table that a running Airflow wrote
@@ -76,14 +79,47 @@ async def backup(instance: str, world: World, tell: Tell, *, quiet: bool) -> Pro
 
     await step(instance, "export", export(), tell)
     await step(instance, "proof", prove(), tell)
+    with contextlib.suppress(FleetError):
+        await step(instance, "retention", _prune(instance, world), tell)
     return made[0]
+
+
+async def backups(instances: Sequence[str], world: World, tell: Tell) -> list[tuple[Outcome, Proof | None]]:
+    """Back several up, side by side, while Airflow runs; one's failure stops no other.
+
+    Returns:
+        What came of each, in the same order, and the proof where there is one.
+    """
+    room = asyncio.Semaphore(PARALLEL)
+
+    async def one(instance: str) -> tuple[Outcome, Proof | None]:
+        async with room:
+            started = time.monotonic()
+            try:
+                async with lease.held(world.cluster, instance, saying(instance, tell)):
+                    done = await backup(instance, world, tell, quiet=False)
+            except FleetError as error:
+                return Outcome(instance, error, time.monotonic() - started), None
+            return Outcome(instance, None, time.monotonic() - started), done
+
+    return await asyncio.gather(*map(one, instances))
+
+
+async def _prune(instance: str, world: World) -> str:
+    settings = world.cloud_sql.settings
+    folder = f"gs://{settings.bucket}/{instance}/"
+    stored = [each.uri for each in await world.storage.list(folder)]
+    going = retention.superfluous(folder, stored, settings.keep, datetime.now(UTC))
+    for uri in going:
+        await world.storage.delete(uri)
+    return f"{len(going)} objects deleted" if going else ""
 
 
 async def _export(found: Source, world: World, quiet: bool) -> Proof:
     """Dump the database between two counts. The proof holds the first of them, until it is one."""
     moment = datetime.now(UTC)
     bucket = world.cloud_sql.settings.bucket
-    uri = f"gs://{bucket}/{found.instance}/{moment:%Y%m%dT%H%M%SZ}{proof.DUMP_END}"
+    uri = f"gs://{bucket}/{found.instance}/{retention.name(moment)}"
     before = await count_rows(found.login, found.database)
     await world.cloud_sql.export(found.database, uri)
     after = await count_rows(found.login, found.database)

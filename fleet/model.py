@@ -122,8 +122,10 @@ class CloudSql(_Value):
     instance: Name
     """Cloud SQL instance."""
     bucket: ObjectName
-    """Bucket for the dumps, a folder per instance. Cloud SQL's service account writes to it; its own lifecycle rule says
-    how long dumps are kept."""
+    """Bucket for the dumps, a folder per instance. Cloud SQL's service account writes to it."""
+    keep: int = Field(default=14, ge=1)
+    """How many proven backups of an instance are kept. After each backup the older ones are deleted, and what an export left
+    without a proof more than a day ago; no other object is."""
     admin_api: ApiUrl = "https://sqladmin.googleapis.com"
     """Address of the Cloud SQL Admin API. Over plain http (the sandbox's) no credentials are sent; else Google's
     application default credentials are."""

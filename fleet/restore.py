@@ -50,6 +50,21 @@ async def same_keys(chosen: Proof, world: World) -> bool:
     return (await source(chosen.instance, world)).fingerprint == chosen.keys
 
 
+async def verify(chosen: Proof, world: World, tell: Tell) -> None:
+    """Prove a dump once more, in a database of its own that is dropped again. Airflow and its database are not touched.
+
+    Raises:
+        FleetError: the dump is gone, damaged, or does not restore to what it was.
+    """
+    found = await source(chosen.instance, world)
+
+    async def work() -> str:
+        async with scratch(found, world) as fresh:
+            return await _prove(found, chosen, world, fresh)
+
+    await step(chosen.instance, "proof", work(), tell)
+
+
 @dataclass
 class _Places:
     """Where the databases are now."""

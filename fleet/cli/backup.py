@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,7 @@ from fleet.errors import ExitCode, FleetError
 
 if TYPE_CHECKING:
     from fleet.proof import Proof
+    from fleet.report import Output
 
 Name = Annotated[str, typer.Argument(help="The team's name.")]
 
@@ -22,33 +24,46 @@ def register(app: typer.Typer) -> None:
 
 
 def backup(
-    name: Name,
+    names: Annotated[list[str] | None, typer.Argument(help="The teams' names.", show_default=False)] = None,
+    everyone: Annotated[bool, typer.Option("--all", help="Every team that is applied.")] = False,
     inventory: common.InventoryPath = common.DEFAULT_INVENTORY,
     context: common.Context = None,
     output: common.OutputOption = "table",
 ) -> None:
-    """Back a team's database up and prove that the backup can be restored. Airflow goes on running."""
-    from fleet import journal, lease, report
-    from fleet.backup import backup
+    """Back teams' databases up and prove that the backups can be restored. Airflow goes on running."""
+    from fleet import journal, report
+    from fleet.backup import backups
 
     form = report.output(output)
+    if bool(names) == everyone:
+        raise FleetError("whose database?", hint="name teams, or say --all", exit_code=ExitCode.REFUSED)
     sight = common.run(common.look(common.load(inventory, context)))
-    common.known([name], sight.observed.instances)
-    with journal.recording(f"backup {name}", inventory, ()) as written:
-        tell = common.telling(written)
+    chosen = _applied(sight) if everyone else list(dict.fromkeys(names or ()))
+    common.known(chosen, sight.observed.instances)
+    with journal.recording(f"backup {' '.join(chosen)}", inventory, ()) as written:
+        found = common.run(backups(chosen, sight.world, common.telling(written)))
+        journal.outcomes(written, [outcome for outcome, _ in found])
+    typer.echo(_text([proof for _, proof in found if proof], form))
+    common.finish([outcome for outcome, _ in found], "what was proven is kept; run the same command for the others")
 
-        async def work() -> Proof:
-            async with lease.held(sight.world.cluster, name, common.say):
-                return await backup(name, sight.world, tell, quiet=False)
 
-        proof = common.run(work())
+def _applied(sight: common.Sight) -> list[str]:
+    return [name for name in sight.desired.instances if name in sight.observed.instances]
+
+
+def _text(proofs: list[Proof], form: Output) -> str:
+    from fleet import report
+
+    if form == "table":
+        return "\n".join(map(report.proof_text, proofs))
     if form == "json":
-        typer.echo(proof.text())
-    elif form == "markdown":
-        rows: list[report.Row] = [{"table": table, "rows": count} for table, count in proof.tables.items()]
-        typer.echo(report.render(rows, ("table", "rows"), form))
-    else:
-        typer.echo(report.proof_text(proof))
+        return f"[{', '.join(proof.text() for proof in proofs)}]"
+    rows: list[report.Row] = [
+        {"instance": proof.instance, "table": table, "rows": count}
+        for proof in proofs
+        for table, count in proof.tables.items()
+    ]
+    return report.render(rows, ("instance", "table", "rows"), form)
 
 
 def restore(
@@ -56,6 +71,9 @@ def restore(
     dump: Annotated[
         str | None, typer.Option("--from", metavar="OBJECT", help="gs://… of a backup; by default the newest.")
     ] = None,
+    scratch: Annotated[
+        bool, typer.Option("--scratch", help="Only prove it, in a database of its own that is dropped again.")
+    ] = False,
     confirm: common.Confirm = None,
     inventory: common.InventoryPath = common.DEFAULT_INVENTORY,
     context: common.Context = None,
@@ -66,6 +84,8 @@ def restore(
     from fleet.restore import choose, restore, same_keys
 
     sight = common.run(common.look(common.load(inventory, context)))
+    if scratch:
+        return _verify(name, dump, sight, inventory)
     common.known([name], sight.desired.instances)
     if name not in sight.observed.instances:
         raise FleetError(
@@ -85,3 +105,21 @@ def restore(
 
         common.run(work())
     common.say(f"{name} runs on the backup of {chosen.begun}")
+
+
+def _verify(name: str, dump: str | None, sight: common.Sight, inventory: Path) -> None:
+    """Restore into a scratch database only: nothing that anybody uses is changed, so nothing is asked."""
+    from fleet import journal, lease, report
+    from fleet.restore import choose, verify
+
+    common.known([name], sight.observed.instances)
+    chosen = common.run(choose(name, dump, sight.world))
+    with journal.recording(f"restore {name} --scratch", inventory, ()) as written:
+        tell = common.telling(written)
+
+        async def work() -> None:
+            async with lease.held(sight.world.cluster, name, common.say):
+                await verify(chosen, sight.world, tell)
+
+        common.run(work())
+    typer.echo(f"{report.proof_text(chosen)}\nverified: it restores to what was backed up")

@@ -187,8 +187,8 @@ def _show(event: Event) -> None:
     say(f"{mark} {event.instance:<20} {event.step:<11} {event.seconds:6.1f} s{detail}")
 
 
-def finish(outcomes: list[Outcome]) -> None:
-    """Say what came of it; leave with the fitting status.
+def finish(outcomes: Sequence[Outcome], then: str = "`fleet apply` goes on where this ended") -> None:
+    """Say what came of it, and what to do ``then``; leave with the fitting status.
 
     Raises:
         typer.Exit: something failed.
@@ -201,5 +201,5 @@ def finish(outcomes: list[Outcome]) -> None:
         say(error_text(outcome.error))
     if not failed:
         return
-    say(f"{len(failed)} of {len(outcomes)} failed; `fleet apply` goes on where this ended")
+    say(f"{len(failed)} of {len(outcomes)} failed; {then}")
     raise typer.Exit(ExitCode.FAILED if len(failed) == len(outcomes) else ExitCode.PARTLY_DONE)

@@ -1,6 +1,6 @@
 """Talks to Cloud Storage: takes objects' addresses, gives their metadata and small contents, never a dump's content.
 
-Plain requests to the JSON API (https://cloud.google.com/storage/docs/json_api/v1): four methods do not need a library.
+Plain requests to the JSON API (https://cloud.google.com/storage/docs/json_api/v1): five methods do not need a library.
 """
 
 from __future__ import annotations
@@ -53,6 +53,12 @@ class Storage:
         query = {"uploadType": "media", "name": name}
         response = await self._request("POST", f"/upload/storage/v1/b/{quote(bucket)}/o", query, content)
         self._checked(response, uri)
+
+    async def delete(self, uri: str) -> None:
+        """Delete an object; one that is gone already is no fault."""
+        response = await self._request("DELETE", _path(uri))
+        if response.status_code != 404:
+            self._checked(response, uri)
 
     async def list(self, uri: str) -> list[StoredObject]:
         """All objects whose address begins with ``uri``, by name."""
