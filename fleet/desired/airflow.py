@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from fleet.desired import front, gcp, naming, official, rights, secrets, signon
+from fleet.desired import front, gcp, naming, official, rights, secrets, signon, smoke
 from fleet.desired.resolve import Resolved
 from fleet.model import GitDags, OfficialChart, Platform, Resources
 
@@ -19,7 +19,7 @@ TOKEN_SECONDS = 3600
 
 
 def values(platform: Platform, instance: Resolved) -> dict[str, Any]:
-    """Values of the instance's chart, with the team's own overrides merged over them."""
+    """Values of the instance's chart, with the team's own overrides merged over them, and fleet's own DAG in any case."""
     repository, tag = instance.image.rsplit(":", 1)
     base = {
         "airflowVersion": instance.version,
@@ -46,7 +46,7 @@ def values(platform: Platform, instance: Resolved) -> dict[str, Any]:
     base = merge(base, gcp.airflow_values(platform, instance.name))
     if isinstance(instance.chart, OfficialChart):
         base = merge(base, official.additions(instance, base))
-    return merge(base, instance.values)
+    return smoke.with_dag(merge(base, instance.values))
 
 
 _ABSENT = ("createUserJob", "migrateDatabaseJob", "statsd", "redis", "postgresql", "pgbouncer")

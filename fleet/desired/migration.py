@@ -1,12 +1,17 @@
-"""The migration of an instance's database: takes an instance, gives the Job that migrates it, never runs it."""
+"""The migration of an instance's database: takes an instance, gives the Job that migrates it, never runs it.
+
+What else runs Airflow's command line beside an instance is a Job like that one: :func:`like`.
+"""
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from fleet.desired import airflow, naming, rights, secrets, signon
+from fleet.desired import airflow, naming, rights, secrets, signon, smoke
 from fleet.desired.resolve import Resolved
 from fleet.model import Platform
 
@@ -27,11 +32,11 @@ def inputs(platform: Platform, instance: Resolved) -> dict[str, Any]:
 
 
 def command(instance: Resolved) -> list[str]:
-    """What the Job runs. A DAG that names a role which FAB does not have could not be parsed, so the roles come first."""
-    dag_roles = rights.roles(instance.access)
-    if not dag_roles:
-        return ["airflow", "db", "migrate"]
-    return ["bash", "-c", f"airflow db migrate && airflow roles create {' '.join(dag_roles)}"]
+    """What the Job runs. A DAG that names a role or a pool which is not there could not be parsed, or is warned of."""
+    steps = ["airflow db migrate", f"airflow pools set {smoke.POOL} {smoke.SLOTS} 'For the DAG {smoke.DAG}'"]
+    if dag_roles := rights.roles(instance.access):
+        steps.append(f"airflow roles create {' '.join(dag_roles)}")
+    return ["bash", "-c", " && ".join(steps)]
 
 
 def job(platform: Platform, instance: Resolved) -> dict[str, Any]:
@@ -56,6 +61,21 @@ def job(platform: Platform, instance: Resolved) -> dict[str, Any]:
             "template": {"metadata": {"labels": labels}, "spec": _pod(instance)},
         },
     }
+
+
+def like(job: Mapping[str, Any], name: str, command: list[str]) -> dict[str, Any]:
+    """A Job with the same pod, keys and way to the database that runs something else, and that once.
+
+    Args:
+        job: as :func:`job` gave it.
+        command: of the image: `airflow`, `bash`, `python` and what follows.
+    """
+    made: dict[str, Any] = copy.deepcopy(dict(job))
+    made["metadata"]["name"] = name
+    made["spec"]["backoffLimit"] = 0
+    (container,) = made["spec"]["template"]["spec"]["containers"]
+    container |= {"name": "airflow", "args": command}
+    return made
 
 
 def _pod(instance: Resolved) -> dict[str, Any]:
