@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from fleet import __version__
-from fleet.cli import access, backup, changes, doctor, look, sandbox, teams, verify
+from fleet.cli import access, backup, changes, doctor, look, sandbox, suspend, teams, verify
 from fleet.errors import ExitCode, FleetError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 changes.register(app)
 teams.register(app)
+suspend.register(app)
 backup.register(app)
 look.register(app)
 access.register(app)

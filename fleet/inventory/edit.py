@@ -21,6 +21,7 @@ from fleet.inventory.source import BOM, decode, read
 
 Data = dict[str, Any]
 Change = Callable[["_Draft"], "_Draft"]
+Value = str | bool | None  # None: the key is taken away
 
 
 def preview_team(path: Path, name: str, entry: Data) -> Document:
@@ -61,7 +62,7 @@ def remove_team(path: Path, name: str, *, digest: str | None = None) -> None:
     _edit(path, digest, _removing(name))
 
 
-def preview_values(path: Path, changes: Mapping[Keys, str]) -> Document:
+def preview_values(path: Path, changes: Mapping[Keys, Value]) -> Document:
     """The document as it would be with these values; the file stays as it is. Digest and lines are those of the file.
 
     Raises:
@@ -71,8 +72,8 @@ def preview_values(path: Path, changes: Mapping[Keys, str]) -> Document:
     return _changed(path, read(path), _setting(changes))[1]
 
 
-def set_value(path: Path, keys: Keys, value: str) -> None:
-    """Write a text at a key path, such as `("teams", "marketing", "airflow")`, whatever else the file says by now.
+def set_value(path: Path, keys: Keys, value: Value) -> None:
+    """Write a value at a key path, such as `("teams", "marketing", "airflow")`, whatever else the file says by now.
 
     Raises:
         FleetErrors: the file is wrong, or would be with this value; nothing is written.
@@ -101,11 +102,13 @@ class _Draft:
         teams = {**self.data.get("teams", {}), name: entry}
         return self._checked(splice.with_team(self.text, name, entry), {**self.data, "teams": teams})
 
-    def put(self, keys: Keys, value: str) -> _Draft:
+    def put(self, keys: Keys, value: Value) -> _Draft:
         data = copy.deepcopy(self.data)
         parent: Any = data
         for key in keys[:-1]:
             parent = parent[key]
+        if value is None:
+            return self.cut(keys) if keys[-1] in parent else self
         parent[keys[-1]] = value
         return self._checked(splice.with_scalar(self.text, keys, value), data)
 
@@ -149,7 +152,7 @@ def _removing(name: str) -> Change:
     return change
 
 
-def _setting(changes: Mapping[Keys, str]) -> Change:
+def _setting(changes: Mapping[Keys, Value]) -> Change:
     def change(draft: _Draft) -> _Draft:
         for keys, value in changes.items():
             kind, name = map(str, keys[:2])

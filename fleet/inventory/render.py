@@ -40,8 +40,8 @@ def flow(data: dict[str, Any]) -> str:
     return _dump(data, flow=True, step=2).strip().removeprefix("{").removesuffix("}")
 
 
-def word(value: str) -> str:
-    """A text that stands alone after its key, on the same line."""
+def word(value: str | bool) -> str:
+    """A text or a truth value that stands alone after its key, on the same line."""
     return flow({"x": value}).removeprefix("x: ")
 
 

@@ -49,7 +49,7 @@ def without(text: str, keys: Keys) -> str:
     return cut[:colon] + (" {}" if isinstance(parent.value, yaml.MappingNode) else " []") + cut[colon:]
 
 
-def with_scalar(text: str, keys: Keys, value: str) -> str:
+def with_scalar(text: str, keys: Keys, value: str | bool) -> str:
     """The text with a value at a key path whose parent is there and not empty: in the place of the one before, or after the
     last of its siblings."""
     root = compose(text, "")

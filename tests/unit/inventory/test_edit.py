@@ -359,3 +359,37 @@ def test_a_preview_changes_the_document_and_not_the_file() -> None:
         found = edit.preview_values(path, {("teams", name, "airflow"): "3.2.2" for name in ("a", "b")}).inventory
         assert {team.airflow for team in found.teams.values()} == {"3.2.2"}
         assert path.read_bytes() == before
+
+
+SUSPENDED = {
+    "last": ("a:\n    owner: z  # why\n", "a:\n    owner: z  # why\n    suspended: true\n"),
+    "in braces": ("a: {owner: z}  # why\n", "a: {owner: z, suspended: true}  # why\n"),
+    "before others": (
+        "a:\n    owner: z  # why\n  # next\n  b: {owner: x}\n",
+        "a:\n    owner: z  # why\n    suspended: true\n  # next\n  b: {owner: x}\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), SUSPENDED.values(), ids=SUSPENDED)
+def test_a_key_comes_and_goes_and_leaves_no_trace(before: str, after: str) -> None:
+    keys = ("teams", "a", "suspended")
+    with file_with(f"{HEAD}teams:\n  {before}") as path:
+        edit.set_value(path, keys, True)
+        assert path.read_text() == f"{HEAD}teams:\n  {after}"
+        assert load(path).inventory.teams["a"].suspended
+        for _ in range(2):  # what is gone can be taken away again
+            edit.set_value(path, keys, None)
+            assert path.read_text() == f"{HEAD}teams:\n  {before}"
+
+
+@given(inventories(least=1))
+@settings(max_examples=100)
+def test_any_team_can_be_suspended_and_resumed(text: str) -> None:
+    with file_with(text) as path:
+        before = load(path).inventory
+        for value in (True, None):
+            for name in before.teams:
+                edit.set_value(path, ("teams", name, "suspended"), value)
+            wanted = {name: team.model_copy(update={"suspended": bool(value)}) for name, team in before.teams.items()}
+            assert load(path).inventory.teams == wanted
