@@ -25,19 +25,19 @@ PENDING_SECONDS = 10.0
 _PAUSE_SECONDS = 1.0
 
 
-async def wait_until_healthy(cluster: Cluster, instance: DesiredInstance) -> None:
+async def wait_until_healthy(cluster: Cluster, instance: DesiredInstance, seconds: float = HEALTHY_SECONDS) -> None:
     """Until every component runs at its newest revision and Airflow's own health endpoint calls all of them healthy.
 
     Raises:
-        FleetError: not within :data:`HEALTHY_SECONDS`.
+        FleetError: not within ``seconds``.
     """
     said = ""
-    async for _ in _until(HEALTHY_SECONDS):
+    async for _ in _until(seconds):
         said = await _unhealthy(cluster, instance)
         if not said:
             return
     raise FleetError(
-        f"not healthy after {HEALTHY_SECONDS:.0f} s: {said}", where=instance.name,
+        f"not healthy after {seconds:.0f} s: {said}", where=instance.name,
         hint=f"`fleet status {instance.name}` shows its pods, `fleet logs {instance.name}` what they say",
     )  # fmt: skip
 

@@ -1,7 +1,4 @@
-"""The migration of an instance's database: takes an instance, gives the Job that migrates it, never runs it.
-
-What else runs Airflow's command line beside an instance is a Job like that one: :func:`like`.
-"""
+"""The migration of an instance's database: takes an instance, gives the Job that migrates it, never runs it."""
 
 from __future__ import annotations
 
@@ -63,19 +60,15 @@ def job(platform: Platform, instance: Resolved) -> dict[str, Any]:
     }
 
 
-def like(job: Mapping[str, Any], name: str, command: list[str]) -> dict[str, Any]:
-    """A Job with the same pod, keys and way to the database that runs something else, and that once.
-
-    Args:
-        job: as :func:`job` gave it.
-        command: of the image: `airflow`, `bash`, `python` and what follows.
-    """
-    made: dict[str, Any] = copy.deepcopy(dict(job))
-    made["metadata"]["name"] = name
-    made["spec"]["backoffLimit"] = 0
-    (container,) = made["spec"]["template"]["spec"]["containers"]
-    container |= {"name": "airflow", "args": command}
-    return made
+def another(job: Mapping[str, Any], name: str, args: list[str], image: str = "") -> dict[str, Any]:
+    """A Job like the migration's, under another name, that runs something else once; from another image if one is given."""
+    other = copy.deepcopy(dict(job))
+    other["metadata"]["name"] = name
+    other["spec"]["backoffLimit"] = 0
+    (container,) = other["spec"]["template"]["spec"]["containers"]
+    container["args"] = args
+    container["image"] = image or container["image"]
+    return other
 
 
 def _pod(instance: Resolved) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import suppress
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
@@ -20,12 +21,22 @@ from fleet.drivers import tools
 from fleet.errors import ExitCode, FleetError
 
 Manifest = dict[str, Any]
+T = TypeVar("T")
 
 FIELD_MANAGER = "fleet"
 # One request; a LIST of 1,000 namespaces takes well under a second.
 _TIMEOUT_SECONDS = (5.0, 60.0)
 _PAGE = 500  # objects per page of a LIST, as kubectl has it
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a Service answered."""
+
+    status: int
+    location: str
+    text: str
 
 
 class ApiError(FleetError):
@@ -163,6 +174,22 @@ class Cluster:
         """What a path answers, as text: a pod's log, or a Service through the API server's proxy."""
         return (await self._request("GET", path, query=query)).decode(errors="replace")
 
+    async def answer(self, path: str) -> Answer:
+        """What a Service answers through the API server's proxy, whatever it is; a redirect is not followed.
+
+        Raises:
+            FleetError: the API server itself does not answer.
+        """
+
+        def once() -> Answer:
+            request = self._api.param_serialize("GET", path, auth_settings=["BearerToken"])
+            with self._reaching():
+                pool = self._api.rest_client.pool_manager  # the client itself would follow
+                got = pool.request("GET", request[1], headers=request[2], redirect=False, timeout=_TIMEOUT_SECONDS[1])
+            return Answer(got.status, got.headers.get("Location", ""), got.data.decode(errors="replace"))
+
+        return await _patiently(once, self.context)
+
     async def follow(self, path: str, **query: str) -> AsyncIterator[str]:
         """The lines of a path that goes on answering (a followed log), as they come."""
         response = await asyncio.to_thread(self._open, "GET", path, query, None, "application/json", "", (5.0, None))
@@ -208,21 +235,26 @@ class Cluster:
         content_type: str,
         timeout: tuple[float, float | None],
     ) -> Any:
-        import urllib3
-
         request = self._api.param_serialize(
             method, path, query_params=list(query.items()), auth_settings=["BearerToken"],
             header_params={"Accept": accept, **({"Content-Type": content_type} if body is not None else {})},
             # An apply patch is YAML, which JSON is; the client passes a string through as it is.
             body=json.dumps(body) if content_type.endswith("yaml") else body,
         )  # fmt: skip
-        try:
+        with self._reaching():
             return self._api.call_api(*request, _request_timeout=timeout)
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        import urllib3
+
+        try:
+            yield
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise _Passing(f"{self._api.configuration.host} does not answer ({type(error).__name__})") from error
 
 
-async def _patiently(call: Callable[[], bytes], context: str) -> bytes:
+async def _patiently(call: Callable[[], T], context: str) -> T:
     """Call in a thread; try again while the fault is one that passes: seven times, over at least 30 s."""
     try:
         async for attempt in AsyncRetrying(

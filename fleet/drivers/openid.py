@@ -21,6 +21,8 @@ from fleet.errors import FleetError
 _SECONDS = 15.0
 _MESSAGE = re.compile(r'class="instruction"[^>]*>\s*(.*?)\s*<', re.DOTALL)
 
+# S256 of nothing in particular: no code is ever exchanged for it.
+_CHALLENGE = {"code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", "code_challenge_method": "S256"}
 _FORM = re.compile(r'<form[^>]*action="([^"]+)"')
 
 
@@ -66,6 +68,16 @@ class Realm:
     async def authorize(self, **query: str) -> Answer:
         """The authorization endpoint: where a browser is sent to sign in."""
         return await self.ask(f"{self._protocol}/auth?{urlencode(query)}")
+
+    async def begin(self, client: str, back: str, **other: str) -> Answer:
+        """What a browser gets that a client sends here: a page to sign in at (200), or an error. Nobody signs in.
+
+        Args:
+            back: the address that the client wants people sent back to.
+            other: instead of what a client would ask, or besides.
+        """
+        query = {"client_id": client, "redirect_uri": back, "response_type": "code", "scope": "openid"}
+        return await self.authorize(**{**query, "state": "fleet", **_CHALLENGE, **other})
 
     async def logout(self, **query: str) -> Answer:
         """The logout endpoint."""

@@ -80,9 +80,9 @@ def test_another_job_is_the_migrations_in_all_but_name_and_command() -> None:
     inventory = load_text(HEAD + "teams:\n  a: {owner: x}\n").inventory
     migrate = migration.job(inventory.platform, resolve(inventory, "a", inventory.teams["a"]))
     before = json.dumps(migrate)
-    other = migration.like(migrate, "fleet-smoke-1", ["airflow", "version"])
+    other = migration.another(migrate, "fleet-smoke-1", ["airflow", "version"])
     assert json.dumps(migrate) == before
     (was,), (now,) = (each["spec"]["template"]["spec"]["containers"] for each in (migrate, other))
     assert now["args"] == ["airflow", "version"] and other["spec"]["backoffLimit"] == 0
-    assert {**now, "name": was["name"], "args": was["args"]} == was
+    assert {**now, "args": was["args"]} == was
     assert other["metadata"]["labels"] == migrate["metadata"]["labels"]
