@@ -102,6 +102,33 @@ async def capacity(admin: Login) -> Capacity:
     return Capacity(*row)
 
 
+@dataclass(frozen=True)
+class Usage:
+    """What of a server is in use."""
+
+    connections: Mapping[str, int]  # by role, of those that have any
+    sizes: Mapping[str, int | None]  # bytes by database; None where the administrator may not know
+
+
+async def usage(admin: Login) -> Usage:
+    """Connections and sizes, of all roles and databases: one query.
+
+    Raises:
+        FleetError: the server cannot be reached or refuses.
+    """
+    query = """
+        select coalesce((select json_object_agg(usename, count) from
+                         (select usename, count(*) from pg_stat_activity where usename is not null group by 1) c), '{}'),
+               (select json_object_agg(datname, case when has_database_privilege(datname, 'connect')
+                           or pg_has_role('pg_read_all_stats', 'usage') then pg_database_size(datname) end)
+                from pg_database where datallowconn)
+    """
+    async with admin.connected("postgres") as connection:
+        row = await (await connection.execute(query)).fetchone()
+    assert row is not None  # noqa: S101 (a query without FROM answers one row)
+    return Usage(*row)
+
+
 async def count_rows(login: Login, database: str) -> dict[str, int]:
     """`schema.table` → exact number of rows, of every table, all of one moment.
 

@@ -90,7 +90,8 @@ def test_the_evidence_names_image_exit_code_and_last_words_and_no_password(team:
 
     async def until(*words: str) -> str:
         for _ in range(60):
-            if all(word in (found := await looked()) for word in words):
+            found = await looked()
+            if all(word in found for word in words):
                 return found
             await asyncio.sleep(1)
         raise AssertionError(found)

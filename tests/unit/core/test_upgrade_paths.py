@@ -1,0 +1,60 @@
+"""Which ways from one Airflow to another there are, and how a pod and a quota are compared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fleet.upgrade.paths import problem
+from fleet.upgrade.preflight import room
+
+
+@pytest.mark.parametrize(
+    "before, after, words",
+    [
+        ("3.2.2", "3.3.2", None),
+        ("3.2.2", "3.10.0", None),  # numbers, not text
+        ("3.0.0", "3.3.2", None),
+        ("3.3.2", "3.3.2", "3.3.2 already"),
+        ("3.3.2", "3.2.2", "downgrade"),
+        ("3.10.0", "3.9.9", "downgrade"),
+        ("4.0.0", "3.3.2", "downgrade"),
+        ("2.11.0", "3.3.2", "major version"),
+        ("3.3.2", "4.0.0", "major version"),
+    ],
+)
+def test_a_way_is_there_or_is_explained(before: str, after: str, words: str | None) -> None:
+    said = problem(before, after)
+    assert said is None if words is None else said is not None and words in said
+
+
+def quota(hard: dict[str, str], used: dict[str, str] | None = None) -> dict[str, Any]:
+    return {"spec": {"hard": hard}, "status": {"used": used or {}}}
+
+
+JOB = {
+    "spec": {"template": {"spec": {"containers": [
+        {"resources": {"requests": {"cpu": "250m", "memory": "1Gi"}, "limits": {"memory": "1Gi"}}}
+    ]}}}
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "found, words, blocking",
+    [
+        (None, [], []),
+        (quota({"requests.cpu": "1", "services.nodeports": "0"}, {"requests.cpu": "750m"}), [], []),
+        (quota({"requests.cpu": "1"}, {"requests.cpu": "751m"}), ["751m in use"], [False]),
+        (
+            quota({"limits.memory": "512Mi", "pods": "0"}),
+            ["limits.memory, the quota is 512Mi", "quota is 0"],
+            [True, True],
+        ),
+        (quota({"requests.memory": "2Gi"}), [], []),  # nothing is counted yet
+    ],
+)
+def test_a_pod_fits_or_waits_or_never_fits(found: dict[str, Any], words: list[str], blocking: list[bool]) -> None:
+    said = list(room(JOB, found))
+    assert [each.blocking for each in said] == blocking
+    assert all(word in each.what for word, each in zip(words, said, strict=True))
