@@ -22,7 +22,7 @@ from fleet.errors import FleetError
 from fleet.observe import Observed
 from fleet.plan import Plan
 from fleet.record import Record
-from fleet.wait import wait_for_job, wait_until_healthy, wait_while_pending, wait_while_terminating
+from fleet.wait import HEALTHY_SECONDS, wait_for_job, wait_until_healthy, wait_while_pending, wait_while_terminating
 
 # Instances worked on at once. Each costs a Terraform process and an Airflow that starts.
 PARALLEL = 4
@@ -69,7 +69,7 @@ async def apply(plan: Plan, desired: Desired, observed: Observed, world: World, 
         return [Outcome(PLATFORM, error, time.monotonic() - started)]
     room = asyncio.Semaphore(PARALLEL)
     instances = [
-        _within(room, _Work(desired.instances[name], world, tell), {change.part for change in changes})
+        _within(room, Work(desired.instances[name], world, tell), {change.part for change in changes})
         for name, changes in plan.instances.items()
     ]
     # No instance stands on the portal: it is made beside them, and they go on where it fails.
@@ -81,7 +81,7 @@ def saying(instance: str, tell: Tell) -> Callable[[str], None]:
     return lambda words: tell(Event(instance, "lease", "waiting", detail=words))
 
 
-async def _within(room: asyncio.Semaphore, work: _Work, parts: set[str]) -> Outcome:
+async def _within(room: asyncio.Semaphore, work: Work, parts: set[str]) -> Outcome:
     async with room:
         started = time.monotonic()
         try:
@@ -128,11 +128,12 @@ async def _portal(desired: Desired, world: World, tell: Tell) -> Outcome:
     return Outcome(PLATFORM, None, time.monotonic() - started)
 
 
-class _Work:
+class Work:
     """The work on one instance, once its Lease is held; keeps its record as the parts get done."""
 
-    def __init__(self, desired: DesiredInstance, world: World, tell: Tell) -> None:
+    def __init__(self, desired: DesiredInstance, world: World, tell: Tell, patience: float = HEALTHY_SECONDS) -> None:
         self.name, self.world, self.tell, self._desired = desired.name, world, tell, desired
+        self._patience = patience  # seconds for Airflow to become healthy
         self._record = Record(desired.name)
         self._writing = asyncio.Lock()
 
@@ -218,7 +219,7 @@ class _Work:
         return await self.world.helm.pull("airflow", chosen["repository"], chosen["version"])
 
     async def _healthy(self) -> str:
-        await wait_until_healthy(self.world.cluster, self._desired)
+        await wait_until_healthy(self.world.cluster, self._desired, self._patience)
         return self._desired.url
 
 

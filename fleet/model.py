@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from fleet import windows
+
 Role = Literal["admin", "op", "user", "viewer"]
 Executor = Literal["KubernetesExecutor", "LocalExecutor"]
 Manager = Literal["fab", "keycloak"]
@@ -55,6 +57,14 @@ DagTag = Annotated[str, StringConstraints(pattern=TAG_PATTERN, max_length=100)]
 # One version, no range: Helm would take `1.x` or `>=1.20` for whatever is newest today.
 CHART_VERSION_PATTERN = r"^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$"
 ChartVersion = Annotated[str, StringConstraints(pattern=CHART_VERSION_PATTERN)]
+
+
+def _window(value: str) -> str:
+    windows.parse(value)
+    return value
+
+
+MaintenanceWindow = Annotated[str, AfterValidator(_window)]
 
 
 def _cidr(value: str) -> str:
@@ -547,6 +557,9 @@ class Deployment(_Value):
     """Extra labels of the namespace and of everything in it."""
     suspended: bool = False
     """No pods; the database, the keys and the sign-on client stay."""
+    window: MaintenanceWindow | None = None
+    """When `fleet upgrade` may take this Airflow away: days, hours and a time zone, such as `Sun 02:00-06:00 Europe/Berlin`,
+    `Mon-Fri 20:00-23:00 UTC` or `daily 01:00-05:00 America/New_York`. Without it: at any time."""
 
 
 class Team(Deployment):
@@ -589,7 +602,7 @@ class Inventory(_Value):
     sizes: dict[Name, Size] = Field(default_factory=dict)
     """Sizes of your own, beside or instead of the built-in `small`, `medium` and `large`."""
     waves: list[Wave] = Field(default_factory=list)
-    """The order in which teams will be upgraded (not yet built); teams in no wave come last."""
+    """The order in which `fleet upgrade` goes; teams in no wave come last."""
     teams: dict[Name, Team] = Field(default_factory=dict)
     """The teams, by name."""
     instances: dict[Name, SharedInstance] = Field(default_factory=dict)

@@ -48,9 +48,16 @@ async def start(cluster: Cluster, instance: str) -> int:
     for kind, manifest in await _components(cluster, instance):
         before = manifest["metadata"].get("annotations", {}).get(PAUSED)
         if before is not None:
-            await _scale(cluster, kind, manifest, int(before), None)
+            # A release that was rolled meanwhile has said itself how many there are to be.
+            replicas = manifest["spec"].get("replicas", 1) or int(before)
+            await _scale(cluster, kind, manifest, replicas, None)
             started += 1
     return started
+
+
+async def is_stopped(cluster: Cluster, instance: str) -> bool:
+    """Whether no component is to run."""
+    return all(manifest["spec"].get("replicas", 1) == 0 for _, manifest in await _components(cluster, instance))
 
 
 async def end_tasks(cluster: Cluster, instance: str) -> None:

@@ -8,7 +8,9 @@ is not (ADR 0033).
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fleet import pause, proof
 from fleet.apply import Tell, gone, step
@@ -87,7 +89,7 @@ async def restore(desired: DesiredInstance, chosen: Proof, world: World, tell: T
         try:
             await step(desired.name, "stop", _stop(desired, world), tell)
             await step(desired.name, "switch", _switch(found, places, world), tell)
-            await step(desired.name, "migration", _migrate(desired, world), tell)
+            await step(desired.name, "migration", run_job(desired.migration_job, world), tell)
             await step(desired.name, "start", _start(desired, world), tell)
         except BaseException:
             await step(desired.name, "back", _back(desired, found, places, world), tell)
@@ -114,15 +116,18 @@ async def _switch(found: Source, places: _Places, world: World) -> str:
     return ""
 
 
-async def _migrate(desired: DesiredInstance, world: World) -> str:
-    """The dump may be of an older Airflow; where it is not, this changes nothing."""
-    job = dict(desired.migration_job)
-    name = job["metadata"]["name"]
-    path = group("batch/v1", "jobs", desired.namespace, name)
+async def run_job(job: Mapping[str, Any], world: World) -> str:
+    """Run a Job anew, whatever became of one of its name.
+
+    Raises:
+        FleetError: it failed, or did not end in time.
+    """
+    namespace, name = job["metadata"]["namespace"], job["metadata"]["name"]
+    path = group("batch/v1", "jobs", namespace, name)
     await world.cluster.delete(path)
     await gone(world, path)
-    await world.cluster.create(group("batch/v1", "jobs", desired.namespace), job)
-    await wait_for_job(world.cluster, desired.namespace, name)
+    await world.cluster.create(group("batch/v1", "jobs", namespace), dict(job))
+    await wait_for_job(world.cluster, namespace, name)
     return ""
 
 

@@ -170,12 +170,12 @@ def telling(journal: Journal) -> Tell:
 
     def tell(event: Event) -> None:
         journal.event(event)
-        _show(event)
+        show(event)
 
     return tell
 
 
-def _show(event: Event) -> None:
+def show(event: Event) -> None:
     """One line of progress when a step ends."""
     if event.state == "started":
         return

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from fleet import __version__
-from fleet.cli import access, backup, changes, doctor, look, sandbox, suspend, teams, verify
+from fleet.cli import access, backup, changes, doctor, look, sandbox, suspend, teams, upgrade, verify
 from fleet.errors import ExitCode, FleetError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
 changes.register(app)
 teams.register(app)
 suspend.register(app)
+upgrade.register(app)
 backup.register(app)
 look.register(app)
 access.register(app)

@@ -1,4 +1,7 @@
-"""The migration of an instance's database: takes an instance, gives the Job that migrates it, never runs it."""
+"""The migration of an instance's database: takes an instance, gives the Job that migrates it, never runs it.
+
+What else runs Airflow's command line beside an instance is a Job like that one: :func:`another`.
+"""
 
 from __future__ import annotations
 
@@ -61,14 +64,19 @@ def job(platform: Platform, instance: Resolved) -> dict[str, Any]:
 
 
 def another(job: Mapping[str, Any], name: str, args: list[str], image: str = "") -> dict[str, Any]:
-    """A Job like the migration's, under another name, that runs something else once; from another image if one is given."""
-    other = copy.deepcopy(dict(job))
-    other["metadata"]["name"] = name
-    other["spec"]["backoffLimit"] = 0
-    (container,) = other["spec"]["template"]["spec"]["containers"]
-    container["args"] = args
-    container["image"] = image or container["image"]
-    return other
+    """A Job with the same pod, keys and way to the database that runs something else, and that once.
+
+    Args:
+        job: as :func:`job` gave it.
+        args: of the image: `airflow`, `bash`, `python` and what follows.
+        image: another than the migration's, if one is given.
+    """
+    made: dict[str, Any] = copy.deepcopy(dict(job))
+    made["metadata"]["name"] = name
+    made["spec"]["backoffLimit"] = 0
+    (container,) = made["spec"]["template"]["spec"]["containers"]
+    container |= {"name": "airflow", "args": args, "image": image or container["image"]}
+    return made
 
 
 def _pod(instance: Resolved) -> dict[str, Any]:

@@ -99,6 +99,20 @@ class Helm:
         else:
             await self._command().run(["uninstall", release, "--namespace", namespace])
 
+    async def revision(self, release: str, namespace: str) -> int:
+        """The release's newest revision that was deployed; 0 where there is none."""
+        history: Any = await self._command().history(release, namespace=namespace)
+        return max((entry["revision"] for entry in history if entry["status"] == "deployed"), default=0)
+
+    async def rollback(self, release: str, namespace: str, revision: int) -> None:
+        """Deploy an older revision again, under a new number; no error where it is the one that is deployed.
+
+        Raises:
+            FleetError: Helm refused; it keeps the ten newest revisions.
+        """
+        if await self.revision(release, namespace) != revision:
+            await self._command().run(["rollback", release, str(revision), "--namespace", namespace])
+
     async def uninstall(self, release: str, namespace: str) -> None:
         """Remove a release and wait until its objects are gone; no error where there is none."""
         await self._command().run(

@@ -1,7 +1,6 @@
 """Runs waves: takes groups of instances and what is to be done to one, gives what came of each, never knows what is done.
 
-A wave that fails too often ends the rollout: what runs is finished, nothing else is begun. Between two waves it waits (soak),
-so that a fault that takes its time to show is seen before the next wave begins.
+A wave that fails too often ends the rollout: what runs is finished, nothing else is begun.
 """
 
 from __future__ import annotations
@@ -41,12 +40,10 @@ class Rules:
     Args:
         parallel: instances worked on at once.
         failures: how many of a wave may fail before nothing more is begun; None: one in the first wave, then 5 %, rounded up.
-        soak: seconds between two waves.
     """
 
     parallel: int = 4
     failures: int | None = None
-    soak: float = 0.0
 
     def allowed(self, number: int, size: int) -> int:
         """How many failures end wave ``number`` (from 0) of ``size`` instances."""
@@ -65,15 +62,18 @@ class Done:
 
 
 Work = Callable[[str], Awaitable[Done]]
-Between = Callable[[Group, float], Awaitable[None]]
+Between = Callable[[Group, Sequence[Result]], Awaitable[str]]
 
 
-async def roll(groups: Sequence[Group], work: Work, rules: Rules, between: Between) -> list[Result]:
+async def roll(
+    groups: Sequence[Group], work: Work, rules: Rules, between: Between, stop: Callable[[], str] = lambda: ""
+) -> list[Result]:
     """Work on every instance, wave by wave.
 
     Args:
         work: never raises but for a cancellation.
-        between: waits for so many seconds before a wave, and may ask; may raise to end the rollout.
+        between: before each wave but the first, with what came of those before; says why to go no further, or nothing.
+        stop: asked before each instance: why nothing more is to be begun, or nothing.
 
     Returns:
         A result per instance, in the order of the waves.
@@ -81,9 +81,9 @@ async def roll(groups: Sequence[Group], work: Work, rules: Rules, between: Betwe
     results: list[Result] = []
     halted = ""
     for number, group in enumerate(groups):
-        if number and not halted:
-            await between(group, rules.soak)
-        wave = _Wave(group, work, rules.allowed(number, len(group.instances)), halted)
+        if number and not (halted := halted or stop()):
+            halted = await between(group, results)
+        wave = _Wave(group, work, rules.allowed(number, len(group.instances)), stop, halted)
         results += await wave.run(rules.parallel)
         halted = halted or wave.halted
     return results
@@ -94,6 +94,7 @@ class _Wave:
     group: Group
     work: Work
     allowed: int
+    stop: Callable[[], str]
     halted: str
     _failures: int = field(default=0, init=False)
 
@@ -103,6 +104,7 @@ class _Wave:
 
     async def _one(self, name: str, room: asyncio.Semaphore) -> Result:
         async with room:
+            self.halted = self.halted or self.stop()
             if self.halted:
                 return Result(name, self.group.name, "halted", self.halted)
             started = time.monotonic()

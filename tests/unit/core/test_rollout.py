@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hypothesis import given
@@ -18,7 +19,9 @@ class Workshop:
 
     bad: frozenset[str] = frozenset()
     begun: list[str] = field(default_factory=list)
-    soaked: list[tuple[str, float]] = field(default_factory=list)
+    asked: list[tuple[str, int]] = field(default_factory=list)
+    stopped: str = ""
+    refuses: str = ""
     running: int = 0
     most: int = 0
 
@@ -31,11 +34,12 @@ class Workshop:
         self.running -= 1
         return Done("failed" if name in self.bad else "upgraded")
 
-    async def between(self, group: Group, seconds: float) -> None:
-        self.soaked.append((group.name, seconds))
+    async def between(self, group: Group, results: Sequence[Result]) -> str:
+        self.asked.append((group.name, len(results)))
+        return "told to stop" if self.refuses == group.name else ""
 
     def roll(self, groups: list[Group], rules: Rules) -> list[Result]:
-        return asyncio.run(roll(groups, self.work, rules, self.between))
+        return asyncio.run(roll(groups, self.work, rules, self.between, lambda: self.stopped))
 
 
 def waves(*sizes: int) -> list[Group]:
@@ -77,7 +81,7 @@ def test_by_default_one_failure_in_the_first_wave_is_one_too_many() -> None:
     results = shop.roll(waves(3, 5), Rules(parallel=1))
     assert [each.state for each in results] == ["failed"] + ["halted"] * 7
     assert results[1].why == "1 failed in wave wave-0, of 1 allowed"
-    assert shop.begun == ["0-0"] and shop.soaked == []
+    assert shop.begun == ["0-0"] and shop.asked == []
 
 
 def test_later_a_twentieth_may_fail_rounded_up() -> None:
@@ -89,7 +93,26 @@ def test_later_a_twentieth_may_fail_rounded_up() -> None:
     assert {each.state for each in shop.roll(waves(1, 21, 1), Rules())} == {"upgraded", "failed"}
 
 
-def test_between_two_waves_it_waits_and_not_before_the_first() -> None:
+def test_between_two_waves_it_asks_and_not_before_the_first() -> None:
     shop = Workshop()
-    shop.roll(waves(1, 1, 1), Rules(soak=300))
-    assert shop.soaked == [("wave-1", 300), ("wave-2", 300)]
+    shop.roll(waves(1, 2, 1), Rules())
+    assert shop.asked == [("wave-1", 1), ("wave-2", 3)]
+
+
+def test_what_is_said_between_two_waves_ends_it() -> None:
+    shop = Workshop(refuses="wave-1")
+    results = shop.roll(waves(1, 2, 1), Rules())
+    assert [(each.state, each.why) for each in results] == [("upgraded", "")] + [("halted", "told to stop")] * 3
+    assert shop.asked == [("wave-1", 1)]
+
+
+def test_a_stop_lets_what_runs_end_and_begins_nothing_more() -> None:
+    shop = Workshop()
+
+    async def work(name: str) -> Done:
+        shop.stopped = "interrupted"
+        return await shop.work(name)
+
+    results = asyncio.run(roll(waves(3, 2), work, Rules(parallel=1), shop.between, lambda: shop.stopped))
+    assert [each.state for each in results] == ["upgraded"] + ["halted"] * 4
+    assert shop.asked == []
