@@ -44,11 +44,15 @@ def _time(what: str) -> Any:
 
 def upgrade(
     everything: Annotated[bool, typer.Option("--all", help="Every instance.")] = False,
-    team: Annotated[list[str] | None, typer.Option("--team", help="This instance; again for more.")] = None,
+    team: Annotated[
+        list[str] | None, typer.Option("--team", metavar="NAME", help="This instance; again for more.")
+    ] = None,
     label: Annotated[
         list[str] | None, typer.Option("--label", metavar="KEY=VALUE", help="Those with this label; again for more.")
     ] = None,
-    wave: Annotated[list[str] | None, typer.Option("--wave", help="Those of this wave; again for more.")] = None,
+    wave: Annotated[
+        list[str] | None, typer.Option("--wave", metavar="NAME", help="Those of this wave; again for more.")
+    ] = None,
     to: Annotated[str | None, typer.Option("--to", metavar="VERSION", help="To this Airflow version.")] = None,
     image: Annotated[str | None, typer.Option("--image", help="To this image, with or without a tag.")] = None,
     chart_version: Annotated[

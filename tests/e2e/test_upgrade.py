@@ -1,0 +1,281 @@
+"""Real Airflows from one version to the next: with DAGs at work, with faults of every kind on the way, and back by hand."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.e2e.conftest import eventually
+from tests.support.cloudsql import forget
+from tests.support.sandbox import FLEET, Sandbox
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+BEFORE, AFTER = "3.2.2", "3.3.2"
+TEAMS = ("up-a", "up-b", "up-c")
+ASLEEP = "up-d"
+STEP = 20  # seconds between two runs of the DAG
+DAG = f"""
+import time
+from datetime import datetime, timedelta
+from airflow.sdk import dag, task
+
+@dag(dag_id="ticks", schedule=timedelta(seconds={STEP}), start_date=datetime.fromisoformat("START"), catchup=True,
+     is_paused_upon_creation=False, max_active_runs=64)
+def ticks():
+    @task
+    def work():
+        time.sleep(3)
+    work()
+
+ticks()
+"""
+# Ends whatever Airflow starts, but for its command line.
+CRASH = "import os, sys\nif not {'db', 'fab-db', 'dags'} & set(sys.argv): os._exit(3)\n"
+COMPONENT, LARGE = {"cpu": "50m", "memory": "512Mi"}, {"cpu": "50m", "memory": "832Mi"}
+SIZE = {
+    "api_server": LARGE, "scheduler": LARGE, "dag_processor": COMPONENT, "triggerer": COMPONENT, "worker": COMPONENT,
+    "parallelism": 4, "connections": 30, "quota": {"cpu": "4", "memory": "12Gi", "pods": 24},
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    """Four teams on the older version, one of them asleep, and what `fleet` says to them."""
+
+    sandbox: Sandbox
+    inventory: Path
+
+    def fleet(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        environment = {**self.sandbox.environment, "FLEET_INVENTORY": str(self.inventory)}
+        done = subprocess.run([FLEET, *arguments], env=environment, capture_output=True, text=True)
+        assert done.returncode == 0 or not check, done.stdout + done.stderr
+        return done
+
+    def upgrade(self, *arguments: str) -> tuple[int, dict[str, Any], list[dict[str, Any]]]:
+        """Exit status, the report, and the events."""
+        done = self.fleet("upgrade", "--yes", "--output", "json", *arguments, check=False)
+        lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        assert lines and lines[-1]["kind"] == "report", done.stdout + done.stderr
+        return done.returncode, lines[-1], lines[:-1]
+
+    def change(self, **entries: dict[str, Any]) -> None:
+        """Change keys of teams' entries; None takes one away."""
+        data = yaml.safe_load(self.inventory.read_text())
+        for name, keys in entries.items():
+            entry = data["teams"][name.replace("_", "-")]
+            entry.update(keys)
+            for key in [key for key, value in entry.items() if value is None]:
+                del entry[key]
+        self.inventory.write_text(yaml.safe_dump(data, sort_keys=False))
+
+    def waves(self, *waves: tuple[str, list[str]]) -> None:
+        data = yaml.safe_load(self.inventory.read_text())
+        data["waves"] = [{"name": name, "teams": teams} for name, teams in waves]
+        self.inventory.write_text(yaml.safe_dump(data, sort_keys=False))
+
+    def versions(self) -> dict[str, str]:
+        """Instance → Airflow version, where it is as it should be."""
+        rows = json.loads(self.fleet("status", "--output", "json", check=False).stdout)
+        return {row["instance"]: row["version"] for row in rows if row["state"] in ("healthy", "suspended")}
+
+    def asked(self, team: str, query: str) -> list[tuple[Any, ...]]:
+        with self.sandbox.team(team) as connection:
+            return connection.execute(query).fetchall()  # type: ignore[arg-type]
+
+    def revision(self, team: str) -> str:
+        return str(self.asked(team, "select version_num from alembic_version")[0][0])
+
+    def ticks(self, team: str) -> dict[datetime, tuple[str, str]]:
+        """Moment → run and its state."""
+        found = self.asked(team, "select logical_date, run_id, state from dag_run where dag_id = 'ticks' order by 1")
+        assert len({moment for moment, _, _ in found}) == len(found)
+        return {moment: (run, state) for moment, run, state in found}
+
+    def rows(self, team: str) -> dict[str, int]:
+        """Rows of the tables that hold what people and DAGs made."""
+        tables = ("dag", "dag_run", "task_instance", "connection", "variable", "xcom", "ab_role", "slot_pool")
+        return {table: self.asked(team, f"select count(*) from {table}")[0][0] for table in tables}
+
+
+def image(name: str, version: str, **folders: Path) -> None:
+    flags = [word for kind, folder in folders.items() for word in (f"--{kind}", str(folder))]
+    subprocess.run(
+        [FLEET, "sandbox", "image", f"fleet.local/{name}:{version}", "--airflow-version", version, *flags],
+        check=True, capture_output=True,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def row(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Row]:
+    home = tmp_path_factory.mktemp("upgrade")
+    dags, plugins = home / "dags", home / "plugins"
+    for folder in (dags, plugins):
+        folder.mkdir()
+    start = datetime.now(UTC).replace(microsecond=0)
+    (dags / "ticks.py").write_text(DAG.replace("START", start.isoformat()))
+    (plugins / "crash.py").write_text(CRASH)
+    for version in (BEFORE, AFTER):
+        image("up", version, dags=dags)
+    image("up-crash", AFTER, dags=dags, plugins=plugins)
+    row = Row(sandbox, home / "tenants.yaml")
+    data = yaml.safe_load((CHECKOUT / "tenants.yaml").read_text())
+    data["defaults"] |= {"airflow": BEFORE, "image": "fleet.local/up", "size": "tiny"}
+    data["sizes"] = {"tiny": SIZE}
+    data["teams"] = {
+        name: {"owner": "up@example.com", "executor": "LocalExecutor", "dags": {"source": "baked"}} for name in TEAMS
+    }
+    data["teams"]["up-b"]["executor"] = "KubernetesExecutor"
+    data["teams"][ASLEEP] = {"owner": "up@example.com", "suspended": True}
+    row.inventory.write_text(yaml.safe_dump(data, sort_keys=False))
+    try:
+        row.fleet("apply", "--yes")
+        for team in TEAMS:
+            airflow(row, team, "connections", "add", "vault", "--conn-uri", "https://user:s3cret@vault.example.com")
+            eventually(lambda team=team: any(state == "success" for _, state in row.ticks(team).values()))
+        yield row
+    finally:
+        for team in (*TEAMS, ASLEEP):
+            row.fleet("remove-team", team, "--no-backup", "--yes", "--confirm", team, check=False)
+            forget(sandbox, team)
+
+
+def airflow(row: Row, team: str, *arguments: str) -> str:
+    """Airflow's own command line, in the scheduler's pod."""
+    command = ("deployment/airflow-scheduler", "--container", "scheduler", "--", "airflow", *arguments)
+    return row.sandbox.kubectl("exec", "--namespace", f"airflow-{team}", *command)
+
+
+class Saboteur(Thread):
+    """Takes up-c's database away amid its migration, and gives it back when the migration has failed.
+
+    It holds a lock that stops the migration half-way, and leaves a view there that stands on what the downgrade would drop.
+    """
+
+    def __init__(self, row: Row) -> None:
+        super().__init__()
+        self._row, self.done = row, False
+
+    def run(self) -> None:
+        with self._row.sandbox.team("up-c") as lock, self._row.sandbox.admin() as admin:
+            lock.execute("begin")
+            lock.execute("lock table dag_version in access share mode")  # the newer version adds a column to it
+            eventually(lambda: lock.execute("select to_regclass('task_state_store')").fetchone() != (None,), 300)
+            with self._row.sandbox.team("up-c") as other:
+                other.execute("create view keeper as select * from task_state_store")
+            admin.execute("alter database up_c allow_connections false")
+            admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = 'up_c'")
+            eventually(self._failed, 300)
+            admin.execute("alter database up_c allow_connections true")
+            self.done = True
+
+    def _failed(self) -> bool:
+        jobs = self._row.sandbox.objects("jobs", "airflow-up-c", "component=run-airflow-migrations")
+        return any(each["type"] == "Failed" for job in jobs for each in job["status"].get("conditions", []))
+
+
+def test_three_faults_are_rolled_back_and_the_next_wave_is_not_begun(row: Row) -> None:
+    """An image that crashes, a migration that fails half-way, a database that goes away amid its migration."""
+    row.waves(("canary", list(TEAMS)))
+    row.change(up_a={"image": "fleet.local/up-crash"})
+    with row.sandbox.team("up-b") as connection:
+        connection.execute(
+            "create table connection_test_request (mine int)"
+        )  # so does one of the newer version's migrations
+    before = {team: (row.rows(team), row.revision(team), row.ticks(team)) for team in TEAMS}
+    text, saboteur = row.inventory.read_text(), Saboteur(row)
+    saboteur.start()
+    status, report, _ = row.upgrade(
+        "--all", "--to", AFTER, "--max-failures", "3", "--gate-timeout", "150s", "--drain-timeout", "60s"
+    )
+    saboteur.join()
+    assert saboteur.done
+    told = {each["instance"]: each for each in report["instances"]}
+    assert status == 1, report
+    assert {name: each["state"] for name, each in told.items()} == dict.fromkeys(TEAMS, "failed") | {ASLEEP: "halted"}
+    assert "CrashLoopBackOff" in told["up-a"]["why"] and "downgraded to" in told["up-a"]["why"]
+    assert "connection_test_request" in told["up-b"]["why"] and "downgraded to" in told["up-b"]["why"]
+    assert "backup restored" in told["up-c"]["why"]
+    assert row.inventory.read_text() == text
+    assert row.versions() == dict.fromkeys((*TEAMS, ASLEEP), BEFORE)
+    for team, (rows, revision, ticks) in before.items():
+        assert row.revision(team) == revision
+        after = row.rows(team)
+        assert {table for table in rows if after[table] < rows[table]} == set(), (team, rows, after)
+        assert ticks.keys() <= row.ticks(team).keys()
+    with row.sandbox.team("up-b") as connection:
+        connection.execute("drop table connection_test_request")
+    row.change(up_a={"image": None})
+    assert "nothing to do" in row.fleet("plan").stdout
+
+
+def test_three_teams_move_in_two_waves_while_their_dags_run(row: Row) -> None:
+    row.waves(("canary", ["up-a"]), ("most", ["up-b", "up-c"]))
+    before = {team: row.ticks(team) for team in TEAMS}
+    status, report, events = row.upgrade("--all", "--to", AFTER, "--soak", "2s")
+    assert status == 0, report
+    assert report["counts"] == {"upgraded": 4}
+    assert [each["wave"] for each in report["instances"]] == ["canary", "most", "most", "rest"]
+    order = [
+        event["instance"] for event in events if event["step"] in ("drain", "sign-on") and event["state"] == "done"
+    ]
+    assert order[:2] == ["up-a", "up-a"]
+    assert row.versions() == dict.fromkeys((*TEAMS, ASLEEP), AFTER)
+    said = yaml.safe_load(row.inventory.read_text())["teams"]
+    assert {team: entry["airflow"] for team, entry in said.items()} == dict.fromkeys((*TEAMS, ASLEEP), AFTER)
+    assert "nothing to do" in row.fleet("plan").stdout
+    moved = datetime.now(UTC)
+    for team in TEAMS:
+        assert "s3cret" in airflow(row, team, "connections", "get", "vault", "--output", "json")
+        assert before[team].keys() <= row.ticks(team).keys()
+        eventually(lambda team=team: _caught_up(row.ticks(team), moved), 240)
+        # No slot is missing, each has one run, and each run's task was started once.
+        moments = list(row.ticks(team))
+        gaps = {later - earlier for earlier, later in zip(moments, moments[1:], strict=False)}
+        assert gaps == {timedelta(seconds=STEP)}, (team, gaps)
+        tries = row.asked(
+            team, "select distinct try_number, state from task_instance where dag_id = 'ticks' and end_date < now()"
+        )
+        assert tries == [(1, "success")], (team, tries)
+
+
+def _caught_up(ticks: dict[datetime, tuple[str, str]], moment: datetime) -> bool:
+    due = [state for when, (_, state) in ticks.items() if when <= moment]
+    return max(ticks) >= moment and set(due) == {"success"}
+
+
+def test_the_same_command_again_has_nothing_to_do(row: Row) -> None:
+    done = row.fleet("upgrade", "--all", "--to", AFTER, "--yes")
+    assert "nothing to do" in done.stderr
+
+
+def test_a_node_without_room_is_a_gate_that_stays_red(row: Row) -> None:
+    row.change(up_c={"values": {"dagProcessor": {"resources": {"requests": {"cpu": "64"}}}}})
+    status, report, _ = row.upgrade("--team", "up-c", "--gate-timeout", "20s")
+    (told,) = report["instances"]
+    assert status == 1 and told["state"] == "failed", report
+    assert "Insufficient cpu" in told["why"]
+    row.change(up_c={"values": None})
+    assert "nothing to do" in row.fleet("plan").stdout
+    assert row.versions()["up-c"] == AFTER
+
+
+def test_back_by_hand(row: Row) -> None:
+    history = json.loads(row.fleet("history", "up-a", "--output", "json").stdout)
+    assert [(each["outcome"], BEFORE in each["from"], AFTER in each["to"]) for each in history] == [
+        ("upgraded", True, True), ("rolled back", True, True),
+    ]  # fmt: skip
+    connections = row.asked("up-a", "select conn_id from connection")
+    row.fleet("rollback", "up-a", "--yes")
+    assert row.versions()["up-a"] == BEFORE
+    assert row.asked("up-a", "select conn_id from connection") == connections
+    assert yaml.safe_load(row.inventory.read_text())["teams"]["up-a"]["airflow"] == BEFORE
+    assert "nothing to do" in row.fleet("plan").stdout
