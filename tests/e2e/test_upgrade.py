@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 from collections.abc import Iterator
@@ -239,7 +240,7 @@ def test_three_teams_move_in_two_waves_while_their_dags_run(row: Row) -> None:
         eventually(lambda team=team: _caught_up(row.ticks(team), moved), 240)
         # No slot is missing, each has one run, and each run's task was started once.
         moments = list(row.ticks(team))
-        gaps = {later - earlier for earlier, later in zip(moments, moments[1:], strict=False)}
+        gaps = {later - earlier for earlier, later in itertools.pairwise(moments)}
         assert gaps == {timedelta(seconds=STEP)}, (team, gaps)
         tries = row.asked(
             team, "select distinct try_number, state from task_instance where dag_id = 'ticks' and end_date < now()"
