@@ -75,7 +75,7 @@ def another(job: Mapping[str, Any], name: str, args: list[str], image: str = "")
     made["metadata"]["name"] = name
     made["spec"]["backoffLimit"] = 0
     (container,) = made["spec"]["template"]["spec"]["containers"]
-    container |= {"name": "airflow", "args": args, "image": image or container["image"]}
+    container |= {"args": args, "image": image or container["image"]}
     return made
 
 
