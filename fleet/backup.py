@@ -53,7 +53,7 @@ async def source(instance: str, world: World) -> Source:
     if name not in await world.cloud_sql.databases():
         raise FleetError(f"there is no database {name}", where=instance, hint="`fleet apply` makes it")
     found = await keys.ensure(world.cluster, instance, used=True)
-    fingerprint = hashlib.sha256(found["fernet-key"].encode()).hexdigest()[:16]
+    fingerprint = hashlib.sha256(found["fernet-key"].split(",")[0].encode()).hexdigest()[:16]
     return Source(instance, name, name, world.login(name, found["database-password"]), fingerprint)
 
 

@@ -1,21 +1,23 @@
 """An instance's keys: takes a cluster, gives the keys that were made once, never makes them a second time.
 
 They lie in one immutable Secret per instance in the system namespace, out of the team's reach; the Secrets of the instance's
-own namespace are copies. So a lost namespace loses no key, and nothing rotates one by accident: a new Fernet key would make
-every stored connection unreadable.
+own namespace are copies. So a lost namespace loses no key, and nothing changes one by accident: a new Fernet key would make
+every stored connection unreadable. Who changes one on purpose (`fleet rotate`) puts another Secret in the place of that one.
 """
 
 from __future__ import annotations
 
 import base64
+import json
 import os
 import secrets as randomness
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
-from fleet.desired import naming
+from fleet.desired import naming, secrets
 from fleet.desired.secrets import API, FERNET, JWT, KEYS, METADATA, SIGN_ON, contents
 from fleet.drivers import trust
-from fleet.drivers.kubernetes import Cluster, core
+from fleet.drivers.kubernetes import Cluster, Manifest, core
 from fleet.drivers.world import decode
 from fleet.errors import FleetError
 
@@ -30,16 +32,47 @@ async def ensure(cluster: Cluster, instance: str, *, used: bool) -> dict[str, st
         FleetError: they were used and are gone.
     """
     path = core("secrets", naming.SYSTEM_NAMESPACE, naming.keys_secret(instance))
-    keys = decode(await cluster.get(path))
+    keys = decode(await cluster.get(path) or await _promoted(cluster, instance))
     if not keys:
-        fresh = await _from_copies(cluster, instance) if used else _generate()
-        await cluster.create(core("secrets", naming.SYSTEM_NAMESPACE), _secret(instance, fresh))
+        made = await _from_copies(cluster, instance) if used else {key: fresh(key) for key in KEYS}
+        await cluster.create(core("secrets", naming.SYSTEM_NAMESPACE), _secret(instance, made))
         keys = decode(await cluster.get(path))  # another run may have been faster: its keys hold
     if missing := sorted(set(KEYS) - keys.keys()):
         raise FleetError(
             f"the Secret {naming.keys_secret(instance)} lacks {', '.join(missing)}", where=instance, hint=_HINT
         )
     return keys
+
+
+async def rotated(cluster: Cluster, instance: str) -> dict[str, int]:
+    """How often each key was changed."""
+    found = await cluster.get(core("secrets", naming.SYSTEM_NAMESPACE, naming.keys_secret(instance)))
+    return secrets.rotated(found["metadata"]) if found else {}
+
+
+async def replace(cluster: Cluster, instance: str, keys: Mapping[str, str], rotated: Mapping[str, int]) -> None:
+    """Put other keys into the place of an instance's.
+
+    An immutable Secret has to be deleted for that. The new one is written down beside it first, and :func:`ensure` takes it
+    from there: killed anywhere, there are the old keys or the new ones.
+    """
+    old, new = naming.keys_secret(instance), naming.next_keys_secret(instance)
+    await cluster.delete(core("secrets", naming.SYSTEM_NAMESPACE, new))  # of a run that was killed: the old ones hold
+    await cluster.create(core("secrets", naming.SYSTEM_NAMESPACE), _secret(instance, keys, rotated, new))
+    await cluster.delete(core("secrets", naming.SYSTEM_NAMESPACE, old))
+    await _promoted(cluster, instance)
+
+
+async def _promoted(cluster: Cluster, instance: str) -> Manifest | None:
+    """The keys that were about to take the place of the others, in that place; None where there are none."""
+    beside = core("secrets", naming.SYSTEM_NAMESPACE, naming.next_keys_secret(instance))
+    found = await cluster.get(beside)
+    if found is None:
+        return None
+    manifest = _secret(instance, decode(found), secrets.rotated(found["metadata"]))
+    await cluster.create(core("secrets", naming.SYSTEM_NAMESPACE), manifest)
+    await cluster.delete(beside)
+    return await cluster.get(core("secrets", naming.SYSTEM_NAMESPACE, naming.keys_secret(instance)))
 
 
 async def spread(cluster: Cluster, instance: str, inputs: Mapping[str, object], keys: Mapping[str, str]) -> None:
@@ -91,15 +124,19 @@ async def spread_trust(cluster: Cluster, namespace: str, instance: str, authorit
 _HINT = "restore it from a backup of the cluster: new keys would make what Airflow has encrypted unreadable"
 
 
-def _generate() -> dict[str, str]:
-    return {
-        # Fernet: 32 random bytes, URL-safe base64. https://github.com/fernet/spec
-        "fernet-key": base64.urlsafe_b64encode(os.urandom(32)).decode(),
-        "api-secret-key": randomness.token_hex(32),
-        "jwt-secret": randomness.token_hex(64),  # HS512 wants a key of 64 bytes or more (RFC 7518, 3.2)
-        "database-password": randomness.token_urlsafe(32),
-        "sso-client-secret": randomness.token_urlsafe(32),
-    }
+_MAKERS: Mapping[str, Callable[[], str]] = {
+    # Fernet: 32 random bytes, URL-safe base64. https://github.com/fernet/spec
+    "fernet-key": lambda: base64.urlsafe_b64encode(os.urandom(32)).decode(),
+    "api-secret-key": lambda: randomness.token_hex(32),
+    "jwt-secret": lambda: randomness.token_hex(64),  # HS512 wants a key of 64 bytes or more (RFC 7518, 3.2)
+    "database-password": lambda: randomness.token_urlsafe(32),
+    "sso-client-secret": lambda: randomness.token_urlsafe(32),
+}
+
+
+def fresh(key: str) -> str:
+    """A new value for one of `desired.secrets.KEYS`."""
+    return _MAKERS[key]()
 
 
 async def _from_copies(cluster: Cluster, instance: str) -> dict[str, str]:
@@ -125,12 +162,15 @@ async def _from_copies(cluster: Cluster, instance: str) -> dict[str, str]:
         ) from error
 
 
-def _secret(instance: str, keys: Mapping[str, str]) -> dict[str, object]:
-    manifest = _manifest(naming.SYSTEM_NAMESPACE, naming.keys_secret(instance), instance, keys)
-    return {**manifest, "immutable": True}
+def _secret(
+    instance: str, keys: Mapping[str, str], rotated: Mapping[str, int] = MappingProxyType({}), name: str = ""
+) -> Manifest:
+    manifest = _manifest(naming.SYSTEM_NAMESPACE, name or naming.keys_secret(instance), instance, keys)
+    annotations = {secrets.ROTATED: json.dumps(dict(rotated), sort_keys=True)} if rotated else {}
+    return {**manifest, "immutable": True, "metadata": {**manifest["metadata"], "annotations": annotations}}
 
 
-def _manifest(namespace: str, name: str, instance: str, data: Mapping[str, str]) -> dict[str, object]:
+def _manifest(namespace: str, name: str, instance: str, data: Mapping[str, str]) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "Secret",

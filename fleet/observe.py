@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from fleet.desired import naming
+from fleet.desired.secrets import rotated
 from fleet.drivers.kubernetes import Cluster, Manifest, core, group
 from fleet.record import LABEL, PLATFORM, Record, from_config_map
 
@@ -40,6 +41,7 @@ class ObservedInstance:
     created: datetime | None = None  # of the namespace
     terminating: bool = False
     has_keys: bool = False
+    rotated: Mapping[str, int] = field(default_factory=dict)  # key → how often it was changed
     secrets: frozenset[str] = frozenset()
     releases: Mapping[str, str] = field(default_factory=dict)  # release → Helm's status: deployed, failed, pending-…
     components: tuple[Component, ...] = ()
@@ -108,7 +110,7 @@ def _note_secrets(instances: dict[str, ObservedInstance], manifests: Iterable[Ma
         name = metadata["labels"][naming.INSTANCE_LABEL]
         if metadata["namespace"] == naming.SYSTEM_NAMESPACE:
             if metadata["name"] == naming.keys_secret(name):
-                _update(instances, name, has_keys=True)
+                _update(instances, name, has_keys=True, rotated=rotated(metadata))
         elif metadata["namespace"] == naming.namespace(name):
             known = instances.get(name, ObservedInstance(name)).secrets
             _update(instances, name, secrets=known | {metadata["name"]})

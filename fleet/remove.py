@@ -137,6 +137,7 @@ async def _destroy(world: World, holding: Holding, keep_database: bool) -> str:
 
 
 async def _forget(world: World, name: str) -> str:
-    await world.cluster.delete(core("secrets", naming.SYSTEM_NAMESPACE, naming.keys_secret(name)))
+    for secret in (naming.next_keys_secret(name), naming.keys_secret(name)):
+        await world.cluster.delete(core("secrets", naming.SYSTEM_NAMESPACE, secret))
     await world.cluster.delete(core("configmaps", naming.SYSTEM_NAMESPACE, naming.record(name)))
     return ""

@@ -82,13 +82,18 @@ def in_context(document: Document, context: str | None) -> Document:
     return replace(document, inventory=inventory.model_copy(update={"platform": platform}))
 
 
-def desired(document: Document) -> Desired:
-    """What the inventory asks for, with the modules and charts of this fleet; overrides checked."""
+def desired(document: Document, observed: Observed | None = None) -> Desired:
+    """What the inventory asks for, with the modules and charts of this fleet; overrides checked.
+
+    Args:
+        observed: how often keys were changed; without it, as for an inventory that was never applied.
+    """
     from fleet import charts, overrides
     from fleet.desired import build
     from fleet.digest import contents
 
-    wanted = build(document.inventory, contents(charts.folders(document)))
+    rotated = {name: each.rotated for name, each in observed.instances.items()} if observed else {}
+    wanted = build(document.inventory, contents(charts.folders(document)), rotated)
     overrides.check(document, wanted)
     return wanted
 
@@ -108,7 +113,8 @@ async def look(document: Document) -> Sight:
     from fleet.observe import observe
 
     world = World(document.inventory.platform)
-    return Sight(desired(document), await observe(world.cluster), world)
+    observed = await observe(world.cluster)
+    return Sight(desired(document, observed), observed, world)
 
 
 def known(names: Sequence[str], there: Collection[str]) -> frozenset[str]:

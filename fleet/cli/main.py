@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from fleet import __version__
-from fleet.cli import access, backup, changes, doctor, look, sandbox, suspend, teams, upgrade, verify
+from fleet.cli import access, backup, changes, doctor, look, rotate, sandbox, suspend, teams, upgrade, verify
 from fleet.errors import ExitCode, FleetError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ changes.register(app)
 teams.register(app)
 suspend.register(app)
 upgrade.register(app)
+rotate.register(app)
 backup.register(app)
 look.register(app)
 access.register(app)

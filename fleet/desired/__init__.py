@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from fleet.desired import airflow, chart, guardrails, migration, naming, portal, secrets, stacks
@@ -61,8 +62,14 @@ class Desired:
     instances: Mapping[str, DesiredInstance]
 
 
-def build(inventory: Inventory, contents: Contents) -> Desired:
-    """The fleet that ``inventory`` describes, in the inventory's order (shared instances first)."""
+def build(
+    inventory: Inventory, contents: Contents, rotated: Mapping[str, Mapping[str, int]] = MappingProxyType({})
+) -> Desired:
+    """The fleet that ``inventory`` describes, in the inventory's order (shared instances first).
+
+    Args:
+        rotated: instance → key → how often it was changed. That is no wish but a fact of the world, which plans look at.
+    """
     deployments = {**inventory.instances, **inventory.teams}
     return Desired(
         platform={"modules": contents.platform_stack, "variables": stacks.platform(inventory)},
@@ -70,7 +77,7 @@ def build(inventory: Inventory, contents: Contents) -> Desired:
         if (values := portal.values(inventory.platform))
         else None,
         instances={
-            name: _instance(inventory, resolve(inventory, name, deployment), contents)
+            name: _instance(inventory, resolve(inventory, name, deployment, rotated.get(name, {})), contents)
             for name, deployment in deployments.items()
         },
     )

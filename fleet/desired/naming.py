@@ -32,6 +32,11 @@ def keys_secret(instance: str) -> str:
     return f"keys-{instance}"
 
 
+def next_keys_secret(instance: str) -> str:
+    """Secret in the system namespace that holds keys about to take the place of the others; no instance's name has a dot."""
+    return f"keys-{instance}.next"
+
+
 def record(instance: str) -> str:
     """ConfigMap in the system namespace that says what was applied last."""
     return f"applied-{instance}"

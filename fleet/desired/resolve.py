@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from fleet.model import (
@@ -41,10 +42,16 @@ class Resolved:
     values: Mapping[str, Any]
     labels: Mapping[str, str]
     suspended: bool
+    rotated: Mapping[str, int]
 
 
-def resolve(inventory: Inventory, name: str, entry: Deployment) -> Resolved:
+def resolve(
+    inventory: Inventory, name: str, entry: Deployment, rotated: Mapping[str, int] = MappingProxyType({})
+) -> Resolved:
     """The entry over the inventory's defaults.
+
+    Args:
+        rotated: key → how often it was changed, as the instance's own Secret says.
 
     Raises:
         KeyError: the size is unknown; the inventory's checks have refused that before.
@@ -69,6 +76,7 @@ def resolve(inventory: Inventory, name: str, entry: Deployment) -> Resolved:
         values=entry.values,
         labels=entry.labels,
         suspended=entry.suspended,
+        rotated=rotated,
     )
 
 

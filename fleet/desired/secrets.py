@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from fleet.desired import naming
 from fleet.desired.resolve import Resolved
+from fleet.errors import FleetError
 from fleet.model import Platform
 
 METADATA = "airflow-metadata"
@@ -20,6 +22,9 @@ NAMES = (METADATA, FERNET, API, JWT, SIGN_ON)
 # What `fleet` makes once per instance and keeps in the system namespace.
 KEYS = ("fernet-key", "api-secret-key", "jwt-secret", "database-password", "sso-client-secret")
 
+# Annotation of the Secret that keeps them: how often each was changed. With it a change of keys is a change to be applied.
+ROTATED = "fleet/rotated"
+
 
 def inputs(platform: Platform, instance: Resolved) -> dict[str, Any]:
     """All that goes into the Secrets beside the keys."""
@@ -28,7 +33,24 @@ def inputs(platform: Platform, instance: Resolved) -> dict[str, Any]:
         "database": {**platform.database.model_dump(include={"host", "port", "sslmode"}), "name": name, "role": name},
         "client_id": naming.client_id(instance.name),
         **({"private_ca": True} if platform.private_ca else {}),
+        **{f"rotated_{key}": number for key, number in instance.rotated.items()},
     }
+
+
+def rotated(metadata: Mapping[str, Any]) -> dict[str, int]:
+    """Key → how often it was changed, as the metadata of an instance's keys say (:data:`ROTATED`).
+
+    Raises:
+        FleetError: somebody edited it so that it cannot be read.
+    """
+    text = metadata.get("annotations", {}).get(ROTATED, "{}")
+    try:
+        return {str(key): int(number) for key, number in json.loads(text).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise FleetError(
+            f"the annotation {ROTATED} of the Secret {metadata['name']} holds no numbers",
+            hint="delete the annotation; `fleet apply` then sends the keys anew",
+        ) from error
 
 
 def contents(inputs: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, dict[str, str]]:

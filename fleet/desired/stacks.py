@@ -66,7 +66,7 @@ def team(platform: Platform, instance: Resolved) -> dict[str, Any]:
             **({"dag_roles": dag_roles} if (dag_roles := rights.roles(instance.access)) else {}),
             **({"manager": "keycloak"} if instance.manager == "keycloak" else {}),
         },
-        "database_password_version": SECRETS_VERSION,
+        "database_password_version": SECRETS_VERSION + instance.rotated.get("database", 0),
         "sso_client_secret_version": SECRETS_VERSION,
         **gcp.team_variables(platform, instance.name),
     }

@@ -35,6 +35,7 @@ PAGES = (
     "docs/how-to/gitops.md",
     "docs/how-to/your-own-cluster.md",
     "docs/how-to/bring-dags.md",
+    "docs/how-to/change-keys.md",
     "docs/how-to/suspend-a-team.md",
     "docs/how-to/connect-your-identity-provider.md",
     "docs/how-to/official-chart.md",
@@ -43,7 +44,7 @@ PAGES = (
     "terraform/examples/gcp/README.md",
 )
 ABOUT_A_TEAM = re.compile(
-    r"/(override-values|when-it-went-wrong|back-up-and-restore|prove-the-walls|suspend-a-team|official-chart|connect-your-identity-provider)\.md$"
+    r"/(override-values|when-it-went-wrong|change-keys|back-up-and-restore|prove-the-walls|suspend-a-team|official-chart|connect-your-identity-provider)\.md$"
 )
 
 # What cannot run here, and why.

@@ -29,9 +29,9 @@ NOW = datetime(2026, 1, 3, 4, tzinfo=UTC)
 CONTENTS = Contents("platform-1", "team-1", "guardrails-1", "airflow-1", "platform-chart-1")
 
 
-def desired(path: Path, **contents: str) -> Desired:
+def desired(path: Path, rotated: dict[str, dict[str, int]] | None = None, **contents: str) -> Desired:
     document = inventory.load(path)
-    return build(document.inventory, replace(CONTENTS, folders=charts.folders(document), **contents))
+    return build(document.inventory, replace(CONTENTS, folders=charts.folders(document), **contents), rotated or {})
 
 
 def observed(before: Path, world: dict[str, Any]) -> Observed:
@@ -95,7 +95,7 @@ def _changed(instance: ObservedInstance, facts: dict[str, Any]) -> ObservedInsta
 
 def _answer(case: Path) -> str:
     world = yaml.safe_load((case / "world.yaml").read_text()) if (case / "world.yaml").exists() else {}
-    wanted = desired(case / "after.yaml", **world.get("contents", {}))
+    wanted = desired(case / "after.yaml", world.get("rotated"), **world.get("contents", {}))
     found = observed(case / "before.yaml", world)
     made = plan(diff(wanted, found), frozenset(world.get("only", ())))
     status = render(status_rows(wanted, found, NOW), ("instance", "state", "version", "database", "age"), "table")

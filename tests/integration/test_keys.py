@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import uuid
 from collections.abc import Iterator
 
@@ -10,7 +11,7 @@ import pytest
 
 from fleet import keys
 from fleet.desired import naming, secrets
-from fleet.drivers.kubernetes import Cluster
+from fleet.drivers.kubernetes import Cluster, Manifest
 from fleet.errors import FleetError
 from tests.support.sandbox import Sandbox
 
@@ -75,3 +76,63 @@ def test_keys_lost_altogether_are_not_made_anew(instance: str, sandbox: Sandbox)
     with pytest.raises(FleetError, match="the keys are gone") as lost:
         ensure(instance, used=True)
     assert "restore" in lost.value.hint
+
+
+# Putting others in their place.
+
+
+class Killed(BaseException):
+    """The process is no more."""
+
+
+class Dying(Cluster):
+    """A cluster whose client is killed right before its so-manieth change."""
+
+    left = 0
+
+    async def create(self, path: str, manifest: Manifest, *, dry_run: bool = False) -> bool:
+        self._count()
+        return await super().create(path, manifest, dry_run=dry_run)
+
+    async def delete(self, path: str) -> bool:
+        self._count()
+        return await super().delete(path)
+
+    def _count(self) -> None:
+        if not self.left:
+            raise Killed
+        self.left -= 1
+
+
+def _replace(instance: str, cluster: Cluster, value: str) -> None:
+    changed = {**ensure(instance), "fernet-key": value}
+    asyncio.run(keys.replace(cluster, instance, changed, {"fernet": 4}))
+
+
+def test_others_in_their_place_are_as_immutable_and_say_how_often_they_were_changed(
+    instance: str, sandbox: Sandbox
+) -> None:
+    made = ensure(instance)
+    _replace(instance, Cluster("fleet-sandbox"), "another")
+    assert ensure(instance, used=True) == {**made, "fernet-key": "another"}
+    (found,) = sandbox.objects("secrets", "fleet-system", f"{naming.INSTANCE_LABEL}={instance}")
+    assert found["immutable"] is True
+    assert asyncio.run(keys.rotated(Cluster("fleet-sandbox"), instance)) == {"fernet": 4}
+
+
+def test_killed_anywhere_the_old_ones_or_the_new_ones_are_there(instance: str, sandbox: Sandbox) -> None:
+    before = ensure(instance)
+    for survived in itertools.count():
+        dying = Dying("fleet-sandbox")
+        dying.left = survived
+        try:
+            _replace(instance, dying, f"new-{survived}")
+        except Killed:
+            found = ensure(instance, used=True)  # no copies are there to help
+            assert found in (before, {**before, "fernet-key": f"new-{survived}"})
+            before = found
+        else:
+            break
+    assert survived > 3
+    assert ensure(instance, used=True)["fernet-key"] == f"new-{survived}"
+    assert len(sandbox.objects("secrets", "fleet-system", f"{naming.INSTANCE_LABEL}={instance}")) == 1
