@@ -80,3 +80,13 @@ class Metadata:
         async with self.login.connected(self.database) as connection:
             row = await (await connection.execute("select pg_database_size(current_database())")).fetchone()
         return int(row[0]) if row else 0
+
+    async def import_errors(self) -> set[tuple[str, str]]:
+        """Bundle and file of each DAG file that the running Airflow cannot import.
+
+        Raises:
+            FleetError: as above.
+        """
+        async with self.login.connected(self.database) as connection:
+            rows = await connection.execute("select bundle_name, filename from import_error")
+            return {(str(bundle), str(file)) for bundle, file in await rows.fetchall()}
