@@ -7,6 +7,7 @@ not applied yet for a change. So whoever runs this again after a kill finishes w
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from typing import Literal
 
@@ -17,27 +18,32 @@ from fleet.drivers.kubernetes import core
 from fleet.drivers.world import World
 from fleet.errors import ExitCode, FleetError
 from fleet.restore import run_job
-from fleet.upgrade import memory
+from fleet.upgrade import back, drain, memory
 
-Key = Literal["fernet", "database"]
+Key = Literal["fernet", "jwt", "database"]
 Desire = Callable[[Mapping[str, int]], DesiredInstance]
 
-_FIELD = {"fernet": "fernet-key", "database": "database-password"}
+_FIELD = {"fernet": "fernet-key", "jwt": "jwt-secret", "database": "database-password"}
 # What becomes of the key, change by change. After each all pods are rolled, old and new ones side by side: whatever one of them
 # encrypts, the other has to be able to read. So the new Fernet key is known to all before anybody uses it.
 _FERNET = ("the new key can be read", "the new key is used, the old one can be read", "the old key is out")
-_STAGES: Mapping[Key, tuple[str, ...]] = {"fernet": _FERNET, "database": ("there is a new password",)}
+_STAGES: Mapping[Key, tuple[str, ...]] = {
+    "fernet": _FERNET, "jwt": ("there is a new secret",), "database": ("there is a new password",),
+}  # fmt: skip
+# In the Secret of the keys while tasks are held back: the pools' slots as they were, and how many changes there had been.
+_HELD = "held"
 _COMPONENTS = "tier=airflow,component,component!=worker"
 
 
-async def rotate(instance: str, key: Key, desire: Desire, world: World, tell: Tell) -> None:
+async def rotate(instance: str, key: Key, desire: Desire, world: World, tell: Tell, patience: float) -> None:
     """Change a key, or finish a change that was begun.
 
     Args:
         desire: what the instance should be once its keys were changed so often.
+        patience: seconds for running tasks to end, where no task may run meanwhile.
 
     Raises:
-        FleetError: something else is to be applied first, another run is at work on it, or a step failed.
+        FleetError: something else is to be applied first, another run is at work on it, tasks do not end, or a step failed.
     """
     async with lease.held(world.cluster, instance, saying(instance, tell)):
         if (await memory.read(world.cluster, instance)).underway:
@@ -45,14 +51,15 @@ async def rotate(instance: str, key: Key, desire: Desire, world: World, tell: Te
                 "an upgrade has begun and is not over", where=instance,
                 hint=f"run it again, or `fleet rollback {instance}`", exit_code=ExitCode.REFUSED,
             )  # fmt: skip
-        await _Rotation(instance, key, desire, world, tell).run()
+        await _Rotation(instance, key, desire, world, tell, patience).run()
 
 
 class _Rotation:
     """The work, once the Lease is held."""
 
-    def __init__(self, instance: str, key: Key, desire: Desire, world: World, tell: Tell) -> None:
+    def __init__(self, instance: str, key: Key, desire: Desire, world: World, tell: Tell, patience: float) -> None:
         self._instance, self._key, self._desire, self._world, self._tell = instance, key, desire, world, tell
+        self._patience = patience
         self._rotated: Mapping[str, int] = {}
 
     async def run(self) -> None:
@@ -60,17 +67,60 @@ class _Rotation:
         self._rotated = await keys.rotated(self._world.cluster, self._instance)
         behind = await self._behind()
         await self._refuse_others(behind)
-        if not behind and not self._stage:
+        begun = bool(behind or self._stage or self._changed_while_held)
+        if not begun:
+            if self._holds:
+                await step(self._instance, "drain", self._hold(), self._tell)
             await self._advance()
         await self._settle()
         while self._stage:
             await self._advance()
             await self._settle()
+        if _HELD in self._keys:
+            await step(self._instance, "undrain", self._let_go(), self._tell)
 
     @property
     def _stage(self) -> int:
         """How many changes of a rotation are made; 0 between two rotations."""
         return self._rotated.get(self._key, 0) % len(_STAGES[self._key])
+
+    @property
+    def _holds(self) -> bool:
+        """Whether no task may run meanwhile. A task's token is signed with the JWT secret, and Airflow trusts one secret only;
+        with the LocalExecutor tasks end with their scheduler, which is rolled."""
+        desired = self._desire(self._rotated)
+        local = desired.parts["airflow"]["values"]["executor"] == "LocalExecutor"
+        return not desired.suspended and (self._key == "jwt" or local)
+
+    @property
+    def _changed_while_held(self) -> bool:
+        held = json.loads(self._keys.get(_HELD, "null"))
+        return held is not None and held["changes"] < sum(self._rotated.values())
+
+    async def _hold(self) -> str:
+        """No task begins any more, and none runs. The slots are written down before they are taken away."""
+        there = await back.metadata(self._instance, self._world)
+        if _HELD not in self._keys:
+            held = {"slots": await drain.close(there, {}), "changes": sum(self._rotated.values())}
+            await self._keep({**self._keys, _HELD: json.dumps(held)}, self._rotated)
+        slots = json.loads(self._keys[_HELD])["slots"]
+        said = await drain.drain(there, slots, self._patience)
+        if await there.busy():
+            await self._let_go()
+            raise FleetError(
+                f"tasks are {said}", where=self._instance, hint="nothing was changed; wait longer with --drain-timeout"
+            )
+        return said
+
+    async def _let_go(self) -> str:
+        slots = json.loads(self._keys[_HELD])["slots"]
+        await (await back.metadata(self._instance, self._world)).set_slots(slots)
+        await self._keep({field: value for field, value in self._keys.items() if field != _HELD}, self._rotated)
+        return f"{len(slots)} pools"
+
+    async def _keep(self, changed: dict[str, str], rotated: Mapping[str, int]) -> None:
+        await keys.replace(self._world.cluster, self._instance, changed, rotated)
+        self._keys, self._rotated = changed, rotated
 
     async def _applied(self) -> dict[Part, Mapping[str, object]]:
         path = core("configmaps", naming.SYSTEM_NAMESPACE, naming.record(self._instance))
@@ -105,9 +155,7 @@ class _Rotation:
     async def _write(self, stage: int) -> str:
         field, number = _FIELD[self._key], self._rotated.get(self._key, 0)
         changed = {**self._keys, field: _next(self._keys[field], stage) if self._key == "fernet" else keys.fresh(field)}
-        rotated = {**self._rotated, self._key: number + 1}
-        await keys.replace(self._world.cluster, self._instance, changed, rotated)
-        self._keys, self._rotated = changed, rotated
+        await self._keep(changed, {**self._rotated, self._key: number + 1})
         return _STAGES[self._key][stage]
 
     async def _settle(self) -> None:

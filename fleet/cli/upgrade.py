@@ -38,7 +38,8 @@ def _seconds(text: str) -> float:
     raise typer.BadParameter(f"`{text}` is no time: 90s, 5m, 1h")
 
 
-def _time(what: str) -> Any:
+def waiting(what: str) -> Any:
+    """An option that takes a time: `90s`, `5m`, `1h`."""
     return typer.Option(metavar="TIME", parser=_seconds, help=what)
 
 
@@ -71,11 +72,11 @@ def upgrade(
             help="Failures in a wave after which nothing more is begun.",
         ),
     ] = None,
-    soak: Annotated[float, _time("Between two waves, for faults that take their time to show: 90s, 5m, 1h.")] = "0s",  # type: ignore[assignment]
+    soak: Annotated[float, waiting("Between two waves, for faults that take their time to show: 90s, 5m, 1h.")] = "0s",  # type: ignore[assignment]
     pause_between: Annotated[bool, typer.Option("--pause-between", help="Ask before each further wave.")] = False,
     ignore_windows: Annotated[bool, typer.Option("--ignore-windows", help="Also outside maintenance windows.")] = False,
-    drain_timeout: Annotated[float, _time("How long running tasks may go on.")] = "10m",  # type: ignore[assignment]
-    gate_timeout: Annotated[float, _time("How long a gate may stay red.")] = "10m",  # type: ignore[assignment]
+    drain_timeout: Annotated[float, waiting("How long running tasks may go on.")] = "10m",  # type: ignore[assignment]
+    gate_timeout: Annotated[float, waiting("How long a gate may stay red.")] = "10m",  # type: ignore[assignment]
     no_backup: Annotated[bool, typer.Option("--no-backup", help="Migrate without a backup to go back to.")] = False,
     inventory: common.InventoryPath = common.DEFAULT_INVENTORY,
     context: common.Context = None,
@@ -258,8 +259,8 @@ def rollback(
         bool, typer.Option("--from-backup", help="By the backup, not by Airflow's downgrade; what came since is lost.")
     ] = False,
     confirm: common.Confirm = None,
-    drain_timeout: Annotated[float, _time("How long running tasks may go on.")] = "10m",  # type: ignore[assignment]
-    gate_timeout: Annotated[float, _time("How long a gate may stay red.")] = "10m",  # type: ignore[assignment]
+    drain_timeout: Annotated[float, waiting("How long running tasks may go on.")] = "10m",  # type: ignore[assignment]
+    gate_timeout: Annotated[float, waiting("How long a gate may stay red.")] = "10m",  # type: ignore[assignment]
     inventory: common.InventoryPath = common.DEFAULT_INVENTORY,
     context: common.Context = None,
     yes: common.Yes = False,

@@ -143,6 +143,27 @@ def test_a_database_password_is_changed(vault: Vault) -> None:
     _goes_on(vault)
 
 
+def test_a_jwt_secret_is_changed_while_no_task_runs(vault: Vault) -> None:
+    old, slots = vault.keys, _slots(vault)
+    # Killed while tasks are held back, before anything was changed: the next run holds them back again, and lets them go.
+    vault.killed_after(" drain ", "rotate", TEAM, "--jwt", "--yes")
+    assert set(_slots(vault).values()) == {0} and "held" in vault.keys
+    assert vault.keys["jwt-secret"] == old["jwt-secret"]
+    done = vault.fleet("rotate", TEAM, "--jwt", "--yes")
+    assert " undrain " in done.stderr
+    assert vault.keys == {**old, "jwt-secret": vault.keys["jwt-secret"]} and vault.keys != old
+    assert vault.sandbox.secret(f"airflow-{TEAM}", "airflow-jwt-secret")["jwt-secret"] == vault.keys["jwt-secret"]
+    assert _slots(vault) == slots
+    assert "nothing to do" in vault.fleet("plan", TEAM).stdout
+    _goes_on(vault)
+
+
+def _slots(vault: Vault) -> dict[str, int]:
+    with vault.sandbox.team(TEAM) as connection:
+        found = connection.execute("select pool, slots from slot_pool where pool <> 'fleet_smoke'").fetchall()
+    return {str(pool): int(slots) for pool, slots in found}
+
+
 def test_something_else_to_apply_comes_first(vault: Vault) -> None:
     text = vault.inventory.read_text()
     vault.inventory.write_text(
