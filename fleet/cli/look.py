@@ -10,6 +10,7 @@ from fleet.cli import common
 from fleet.errors import ExitCode, FleetError
 
 if TYPE_CHECKING:
+    from fleet import report
     from fleet.inventory import Document
 
 _COLUMNS = ("instance", "state", "version", "url", "database", "age")
@@ -146,22 +147,38 @@ def open_page(
 
 
 def history(
-    run: Annotated[str | None, typer.Argument(help="One run, step by step.", show_default=False)] = None,
+    what: Annotated[
+        str | None, typer.Argument(help="One run, step by step; or a team: its upgrades.", show_default=False)
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many runs, from the newest.")] = 20,
+    inventory: common.InventoryPath = common.DEFAULT_INVENTORY,
+    context: common.Context = None,
     output: common.OutputOption = "table",
 ) -> None:
-    """Show what was changed from this machine, and what came of it."""
+    """Show what was changed from this machine, and what came of it; or a team's upgrades, from whatever machine."""
     from dataclasses import asdict
 
     from fleet import journal, report
 
     form = report.output(output)
-    if run is None:
+    columns: tuple[str, ...] = ("name", "started", "command", "changes", "ended", "seconds")
+    if what is None:
         rows: list[report.Row] = [asdict(each) for each in journal.runs(limit)]
-        columns: tuple[str, ...] = ("name", "started", "command", "changes", "ended", "seconds")
-    else:
-        rows = [{**line, "why": report.reason(line)} for line in journal.lines(run)]
+    elif rows := [{**line, "why": report.reason(line)} for line in journal.lines(what)]:
         columns = ("at", "kind", "instance", "step", "state", "seconds", "why")
-        if not rows:
-            raise FleetError(f"there is no run `{run}`", hint="`fleet history` lists them", exit_code=ExitCode.REFUSED)
-    typer.echo(report.render(rows, columns, form) if rows or form == "json" else "no runs")
+    else:
+        rows = _upgrades(what, common.load(inventory, context))[:limit]
+        columns = ("number", "at", "who", "from", "to", "outcome", "why")
+    typer.echo(report.render(rows, columns, form) if rows or form == "json" else "nothing yet")
+
+
+def _upgrades(name: str, document: Document) -> list[report.Row]:
+    """A team's upgrades, the newest first."""
+    from fleet.drivers.world import World
+    from fleet.upgrade import memory
+
+    if name not in {**document.inventory.instances, **document.inventory.teams}:
+        raise FleetError(
+            f"there is no run and no team `{name}`", hint="`fleet history` lists the runs", exit_code=ExitCode.REFUSED
+        )
+    return memory.rows(common.run(memory.read(World(document.inventory.platform).cluster, name)))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fleet.cli import changes, common
-from fleet.errors import ExitCode, FleetError
+from fleet.errors import ExitCode, FleetError, FleetErrors
 
 if TYPE_CHECKING:
     from fleet.inventory import Document
@@ -151,12 +151,15 @@ def _hold_against(found: Upgrade, sight: common.Sight, document: Document, no_ba
     Raises:
         FleetError: a downgrade, too few connections, or no way to back a database up.
     """
-    from dataclasses import replace
+    from fleet.upgrade import paths
 
-    from fleet.diff import refuse_downgrades
-
-    chosen = {name: found.desired.instances[name] for name in found.names}
-    refuse_downgrades(replace(found.desired, instances=chosen), sight.observed)
+    wrong = [
+        FleetError(what, where=name)
+        for name, (before, after) in found.versions(sight.observed).items()
+        if before != after and (what := paths.problem(before, after))
+    ]
+    if wrong:
+        raise FleetErrors(wrong, exit_code=ExitCode.REFUSED)
     common.run(changes.check_budget(found.changes, sight))
     migrates = any("migration" in found.orders[name].parts for name in found.names)
     if migrates and not no_backup and document.inventory.platform.database.cloud_sql is None:

@@ -50,11 +50,13 @@ class Order:
     Args:
         parts: that differ from what is wanted.
         to: version and image, in words.
+        begun: by an earlier run that did not end it.
     """
 
     desired: DesiredInstance
     parts: frozenset[str]
     to: str
+    begun: bool = False
 
     @property
     def name(self) -> str:

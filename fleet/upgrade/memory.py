@@ -14,6 +14,7 @@ from typing import Any
 from fleet.desired import naming
 from fleet.drivers.kubernetes import Cluster, core
 from fleet.errors import FleetError
+from fleet.report import Row
 
 LABEL = "fleet/upgrades"
 _KEY = "upgrades.json"
@@ -117,6 +118,22 @@ async def write(cluster: Cluster, memory: Memory) -> None:
         "data": {_KEY: json.dumps(data, sort_keys=True)},
     }
     await cluster.apply(_path(memory.instance), manifest)
+
+
+def rows(memory: Memory) -> list[Row]:
+    """One row per upgrade, the newest first."""
+    found: list[Row] = []
+    if memory.underway:
+        now = memory.underway
+        found.append(_row(None, now.started, now.who, now.origin, now.to, f"under way: {now.phase}", now.failed))
+    return found + [_row(p.number, p.at, p.who, p.origin, p.to, p.outcome, p.why) for p in reversed(memory.past)]
+
+
+def _row(number: int | None, at: str, who: str, origin: Origin, to: str, outcome: str, why: str) -> Row:
+    return {
+        "number": number, "at": at, "who": who, "from": f"Airflow {origin.version}, {origin.image}", "to": to,
+        "outcome": outcome, "why": (why.splitlines() or [""])[0],
+    }  # fmt: skip
 
 
 def _name(instance: str) -> str:

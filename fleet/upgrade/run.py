@@ -22,7 +22,7 @@ from fleet.inventory import edit
 from fleet.inventory.document import Document, Keys
 from fleet.observe import Observed, observe
 from fleet.plan import Plan, plan
-from fleet.upgrade import flow, targets
+from fleet.upgrade import flow, preflight, targets
 from fleet.upgrade.flow import Order, Settings
 from fleet.upgrade.memory import Memory
 from fleet.upgrade.rollout import Done, Result, Rules, roll
@@ -52,6 +52,15 @@ class Upgrade:
     def names(self) -> list[str]:
         """Its instances, in order."""
         return [name for group in self.groups for name in group.instances]
+
+    def versions(self, observed: Observed) -> dict[str, tuple[str, str]]:
+        """Instance → Airflow version as applied, and as wanted."""
+        found = {}
+        for name in self.names:
+            record = observed.instances[name].record
+            if record and "migration" in record.parts:
+                found[name] = str(record.parts["migration"].inputs["version"]), self.desired.instances[name].version
+        return found
 
     @property
     def shared(self) -> Plan:
@@ -108,7 +117,7 @@ def prepare(
         memory = memories.get(name, Memory(name))
         if parts or edits[name] or memory.underway:
             to = f"Airflow {wanted.version}, {wanted.image}"
-            orders[name] = Order(desired.instances[name], parts, to)
+            orders[name] = Order(desired.instances[name], parts, to, memory.underway is not None)
             moves[name] = (_before(observed, name, memory), to)
     groups = [
         Group(group.name, members)
@@ -150,8 +159,18 @@ class Runner:
     _tell: Tell = field(default=lambda event: None)
 
     async def preflight(self, tell: Tell) -> dict[str, list[str]]:
-        """Look at all instances before the first is begun; what was found of each, also what does not stand in the way."""
-        return {}
+        """Look at all instances before the first is begun; what was found of each, also what does not stand in the way.
+
+        One that an earlier run began is not well, and is gone on with.
+
+        Raises:
+            FleetError: the cluster does not answer.
+        """
+        fresh = [order.desired for order in self.upgrade.orders.values() if not order.begun]
+        found = await preflight.look(fresh, self.observed, self.world)
+        for name, findings in found.items():
+            self._blocked[name] = [f"{each.check}: {each.what}" for each in findings if each.blocking]
+        return {name: [f"{each.check}: {each.what}" for each in findings] for name, findings in found.items()}
 
     async def run(self, tell: Tell) -> list[Result]:
         """Wave by wave."""
