@@ -41,9 +41,9 @@ ticks()
 """
 # Ends whatever Airflow starts, but for its command line.
 CRASH = "import os, sys\nif not {'db', 'fab-db', 'dags'} & set(sys.argv): os._exit(3)\n"
-COMPONENT, LARGE = {"cpu": "50m", "memory": "512Mi"}, {"cpu": "50m", "memory": "832Mi"}
+MEMORY = {"api_server": 832, "scheduler": 832, "dag_processor": 512, "triggerer": 512, "worker": 512}
 SIZE = {
-    "api_server": LARGE, "scheduler": LARGE, "dag_processor": COMPONENT, "triggerer": COMPONENT, "worker": COMPONENT,
+    **{part: {"cpu": "50m", "memory": f"{memory}Mi"} for part, memory in MEMORY.items()},
     "parallelism": 4, "connections": 30, "quota": {"cpu": "4", "memory": "12Gi", "pods": 24},
 }  # fmt: skip
 
