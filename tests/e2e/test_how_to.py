@@ -31,6 +31,7 @@ PAGES = (
     "docs/how-to/override-values.md",
     "docs/how-to/when-it-went-wrong.md",
     "docs/how-to/back-up-and-restore.md",
+    "docs/how-to/upgrade-your-fleet.md",
     "docs/how-to/prove-the-walls.md",
     "docs/how-to/gitops.md",
     "docs/how-to/your-own-cluster.md",
@@ -44,7 +45,8 @@ PAGES = (
     "terraform/examples/gcp/README.md",
 )
 ABOUT_A_TEAM = re.compile(
-    r"/(override-values|when-it-went-wrong|change-keys|back-up-and-restore|prove-the-walls|suspend-a-team|official-chart|connect-your-identity-provider)\.md$"
+    r"/(override-values|when-it-went-wrong|change-keys|back-up-and-restore|upgrade-your-fleet|prove-the-walls|suspend-a-team"
+    r"|official-chart|connect-your-identity-provider)\.md$"
 )
 
 # What cannot run here, and why.
@@ -77,7 +79,11 @@ INSTEAD = {
     "$(terraform ": ("echo $(terraform ", "nobody has an account at Google here: the command is made and not run"),
 }
 # What is right although it fails: the words with which it has to.
-REFUSED = {"kubectl create namespace fleet-system": "AlreadyExists"}  # the sandbox has it, with all teams' records
+REFUSED = {
+    "kubectl create namespace fleet-system": "AlreadyExists",  # the sandbox has it, with all teams' records
+    # Its team begins with the version that the page upgrades to; tests/e2e/test_upgrade.py goes the way, and back.
+    "fleet rollback research": "there is no upgrade to go back from",
+}
 # What has to be done before a command, once the page has begun.
 BEFORE = {
     # The page shows several ways to remove a team, one after the other. Suspended, it is there again in seconds.

@@ -88,14 +88,15 @@ class Fleet:
         finally:
             done.set()
             helper.join()
-            self._destroy(name)
+            self.destroy(name)
 
     def _complete_jobs(self, namespace: str, done: Event) -> None:
         with crowd.connected(self.server) as cluster:
             while not done.wait(0.5):
                 crowd.complete_jobs(cluster, namespace)
 
-    def _destroy(self, name: str) -> None:
+    def destroy(self, name: str) -> None:
+        """Take a team's database and sign-on client away."""
         document = inventory.load(self.server.home / "tenants.yaml")
         variables = desired(document).instances[name].parts["terraform"]["variables"]
 

@@ -1,0 +1,185 @@
+"""Suspended teams in an API server of their own, really applied: real databases, Helm releases and backups, and no pod.
+
+Nothing runs Jobs there; a thread stands for the node. A migration's Job then does to the database what shows that it ran, once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import psycopg
+import yaml
+
+from fleet.desired import naming
+from fleet.drivers.kubernetes import ApiError, Cluster, core, group
+from fleet.drivers.world import decode
+from fleet.upgrade import memory
+from fleet.upgrade.memory import Memory
+from tests.support import crowd, scale
+from tests.support.sandbox import FLEET, Sandbox
+
+_AT = "2026-01-01T00:00:00Z"
+
+
+@dataclass
+class Asleep:
+    """The teams, and what `fleet` says to them."""
+
+    fleet: scale.Fleet
+    sandbox: Sandbox
+    teams: tuple[str, ...]
+    failing: set[str] = field(default_factory=set)  # teams whose migrations fail
+    pace: float = 0.0  # seconds that a migration takes
+
+    @property
+    def inventory(self) -> Path:
+        return self.fleet.server.home / "tenants.yaml"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**self.fleet.environment, "FLEET_INVENTORY": str(self.inventory)}
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [FLEET, *words],
+            env=self.environment,
+            cwd=scale.ROOT,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        process = self.start(*words)
+        output, talk = process.communicate(timeout=600)
+        return subprocess.CompletedProcess(words, process.returncode, output, talk)
+
+    def entries(self) -> dict[str, Any]:
+        return dict(yaml.safe_load(self.inventory.read_text())["teams"])
+
+    def change(self, **keys: Any) -> None:
+        """Change top-level keys of the inventory."""
+        data = yaml.safe_load(self.inventory.read_text())
+        self.inventory.write_text(yaml.safe_dump({**data, **keys}, sort_keys=False))
+
+    def memories(self) -> dict[str, Memory]:
+        with crowd.connected(self.fleet.server) as cluster:
+            return asyncio.run(memory.read_all(cluster))
+
+    def releases(self) -> list[str]:
+        """Status of every Helm release of theirs that is not superseded, sorted."""
+        with crowd.connected(self.fleet.server) as cluster:
+            found = asyncio.run(
+                cluster.list(core("secrets"), labels="owner=helm,status!=superseded", metadata_only=True)
+            )
+        own = [
+            each["metadata"]["labels"]
+            for each in found
+            if each["metadata"]["labels"]["name"] != naming.PLATFORM_RELEASE
+        ]
+        return sorted(each["status"] for each in own)
+
+    def database(self, team: str) -> psycopg.Connection[tuple[Any, ...]]:
+        """A connection as the team's own role."""
+        with crowd.connected(self.fleet.server) as cluster:
+            path = core("secrets", naming.SYSTEM_NAMESPACE, naming.keys_secret(team))
+            password = decode(asyncio.run(cluster.get(path)))["database-password"]
+        name, environment = naming.sql(team), self.sandbox.environment
+        return psycopg.connect(
+            host=environment["PGHOST"],
+            port=int(environment["PGPORT"]),
+            dbname=name,
+            user=name,
+            password=password,
+            autocommit=True,
+        )
+
+    def revision(self, team: str) -> str:
+        with self.database(team) as connection:
+            return str(connection.execute("select version_num from alembic_version").fetchall()[0][0])
+
+    def _work(self, done: Event) -> None:
+        """Stand for the Job controller and the node."""
+        with crowd.connected(self.fleet.server) as cluster:
+            while not done.wait(0.1):
+                for job in asyncio.run(cluster.list(group("batch/v1", "jobs"))):
+                    if not job.get("status", {}).get("startTime"):
+                        time.sleep(self.pace)
+                        asyncio.run(self._end(cluster, job))
+
+    async def _end(self, cluster: Cluster, job: dict[str, Any]) -> None:
+        with suppress(ApiError):  # it was deleted meanwhile
+            await cluster.patch(f"{_path(job)}/status", {"status": await asyncio.to_thread(self._run, job)})
+
+    def _run(self, job: dict[str, Any]) -> dict[str, Any]:
+        team = job["metadata"]["namespace"].removeprefix("airflow-")
+        if team in self.failing:
+            failed = [
+                {"type": kind, "status": "True", "lastTransitionTime": _AT} for kind in ("FailureTarget", "Failed")
+            ]
+            return {"startTime": _AT, "failed": 1, "conditions": failed}
+        image = job["spec"]["template"]["spec"]["containers"][0]["image"]
+        with self.database(team) as connection:
+            connection.execute("update alembic_version set version_num = %s", [image.rpartition(":")[2]])
+            connection.execute("insert into migrated values (%s)", [image])
+        done = [
+            {"type": kind, "status": "True", "lastTransitionTime": _AT} for kind in ("SuccessCriteriaMet", "Complete")
+        ]
+        return {"startTime": _AT, "completionTime": _AT, "succeeded": 1, "conditions": done}
+
+
+def _path(job: dict[str, Any]) -> str:
+    return group("batch/v1", "jobs", job["metadata"]["namespace"], job["metadata"]["name"])
+
+
+@contextmanager
+def asleep(sandbox: Sandbox, *teams: str) -> Iterator[Asleep]:
+    """The teams, applied, on Airflow 3.2.2; destroyed at the end."""
+    with scale.fleet(sandbox) as fleet:
+        found, done = Asleep(fleet, sandbox, teams), Event()
+        fleet.grow(0, *teams)
+        data = yaml.safe_load(found.inventory.read_text())
+        found.change(defaults={**data["defaults"], "airflow": "3.2.2"})
+        fleet.prepare_terraform(found.inventory)
+        node = Thread(target=found._work, args=(done,))
+        try:
+            _apply(found, node)
+            yield found
+        finally:
+            done.set()
+            if node.ident:
+                node.join()
+            for team in teams:
+                fleet.destroy(team)
+
+
+def _apply(found: Asleep, node: Thread) -> None:
+    """Make the teams, with the tables by which a migration shows."""
+    process = found.start("apply", "--yes")
+    for team in found.teams:
+        _tables(found, team, process)
+    node.start()
+    output, talk = process.communicate(timeout=600)
+    assert process.returncode == 0, output + talk
+
+
+def _tables(found: Asleep, team: str, process: subprocess.Popen[str]) -> None:
+    """As soon as Terraform has made the schema."""
+    while process.poll() is None:
+        time.sleep(0.5)
+        with suppress(psycopg.OperationalError, KeyError), found.database(team) as connection:
+            if connection.execute("select current_schema() = current_user").fetchall() == [(True,)]:
+                connection.execute("create table alembic_version (version_num text)")
+                connection.execute("insert into alembic_version values ('none')")
+                connection.execute("create table migrated (image text)")
+                connection.execute("create table slot_pool (pool text, slots int)")
+                return
+    raise AssertionError(process.communicate())
