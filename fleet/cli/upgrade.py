@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fleet.report import Output, Row
     from fleet.upgrade.report import Rollout
     from fleet.upgrade.rollout import Result
-    from fleet.upgrade.run import Runner, Upgrade
+    from fleet.upgrade.run import Checks, Runner, Upgrade
     from fleet.upgrade.targets import Aim, Chosen
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -61,6 +61,9 @@ def upgrade(
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show waves, reasons and disruption; change nothing.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only the preflight: also asks the new Airflow itself; changes nothing.")
     ] = False,
     max_parallel: Annotated[int, typer.Option("--max-parallel", min=1, help="Instances at once.")] = 4,
     max_failures: Annotated[
@@ -107,14 +110,37 @@ def upgrade(
         typer.echo(report.render(_rows(found), _PLANNED, form))
     if dry_run:
         return
-    common.confirm(f"Upgrade {len(found.names)} instances in {len(found.groups)} waves?", yes)
-    if shared:
-        changes.make(found.shared, sight, "upgrade", inventory)
+    if not check:
+        common.confirm(f"Upgrade {len(found.names)} instances in {len(found.groups)} waves?", yes)
+        if shared:
+            changes.make(found.shared, sight, "upgrade", inventory)
     runner = Runner(
         found, sight.world, Settings(drain_timeout, gate_timeout, not no_backup), Rules(max_parallel, max_failures),
         soak, ignore_windows, sight.observed, common.say, _asking if pause_between else _going_on,
     )  # fmt: skip
-    _carry_out(runner, inventory, form)
+    if check:
+        _check(runner, form)
+    else:
+        _carry_out(runner, inventory, form)
+
+
+def _check(runner: Runner, form: Output) -> None:
+    """The preflight by itself.
+
+    Raises:
+        typer.Exit: an instance could not be upgraded as it is.
+    """
+    from fleet import report
+
+    checks = common.run(runner.preflight(common.show))
+    rows: list[Row] = [
+        {"instance": name, "ready": not runner.blocked.get(name), "found": line, "sql": checks.sql.get(name, "")}
+        for name in runner.upgrade.names
+        for line in [*runner.blocked.get(name, ()), *checks.lines.get(name, ())] or ["nothing to say"]
+    ]
+    typer.echo(report.render(rows, ("instance", "ready", "found"), form))
+    if any(runner.blocked.values()):
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def _asking(wave: str) -> bool:
@@ -205,7 +231,7 @@ def _carry_out(runner: Runner, inventory: Path, form: Output) -> None:
     _finish(Rollout.of(command, started, runner.upgrade.moves, checks, results), form, runner.stopped)
 
 
-async def _gently(runner: Runner, tell: Any) -> tuple[list[Result], dict[str, list[str]]]:
+async def _gently(runner: Runner, tell: Any) -> tuple[list[Result], Checks]:
     """The first Ctrl-C lets what runs come to its end, the second cancels it."""
     import asyncio
     import signal

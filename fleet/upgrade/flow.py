@@ -63,6 +63,11 @@ class Order:
         """The instance's."""
         return self.desired.name
 
+    @property
+    def moves(self) -> bool:
+        """Whether a running Airflow's database is to be migrated."""
+        return "migration" in self.parts and not self.desired.suspended
+
 
 async def upgrade(order: Order, world: World, tell: Tell, settings: Settings) -> Done:
     """Upgrade one instance under its Lease; back as it was where that fails."""

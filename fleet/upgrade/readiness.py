@@ -62,6 +62,19 @@ class Readiness:
             *(f"{file} would not import any more: {error}" for file, error in self.new_import_errors.items()),
         ]
 
+    @property
+    def lines(self) -> list[str]:
+        """All that a reader of the report has to know."""
+        return [
+            *(
+                f"migration of {part}: {name} {title}"
+                for part, found in self.revisions.items()
+                for name, title in found
+            ),
+            *(f"setting: {line}" for line in self.lint),
+            *(f"DAG file {file}: {error}" for file, error in self.new_import_errors.items()),
+        ]
+
     def __str__(self) -> str:
         count = sum(map(len, self.revisions.values()))
         return f"{count} migrations, {len(self.lint)} settings to mend, {len(self.new_import_errors)} DAG files would break"

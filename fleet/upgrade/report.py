@@ -14,6 +14,7 @@ from fleet import paths
 from fleet.lease import holder
 from fleet.report import Row
 from fleet.upgrade.rollout import Result
+from fleet.upgrade.run import Checks
 
 _MEANS = {
     "upgraded": "upgraded",
@@ -34,16 +35,16 @@ class Rollout:
     seconds: float
     moves: Mapping[str, tuple[str, str]]  # instance → from and to, in words
     checks: Mapping[str, Sequence[str]]  # instance → what the preflight said
+    sql: Mapping[str, str]  # instance → what its migrations were to run; in the JSON only
     results: Sequence[Result]
 
     @classmethod
     def of(
-        cls, command: str, started: str, moves: Mapping[str, tuple[str, str]], checks: Mapping[str, Sequence[str]],
-        results: Sequence[Result],
+        cls, command: str, started: str, moves: Mapping[str, tuple[str, str]], checks: Checks, results: Sequence[Result]
     ) -> Rollout:  # fmt: skip
         """A run that ends now, by whoever runs this."""
         seconds = (datetime.now(UTC) - datetime.fromisoformat(started)).total_seconds()
-        return cls(command, holder(), started, seconds, moves, checks, results)
+        return cls(command, holder(), started, seconds, moves, checks.lines, checks.sql, results)
 
 
 def now() -> str:
@@ -82,6 +83,7 @@ def data(rollout: Rollout) -> dict[str, Any]:
                 "instance": each.instance, "wave": each.wave, "from": rollout.moves[each.instance][0],
                 "to": rollout.moves[each.instance][1], "state": each.state, "seconds": round(each.seconds, 1),
                 "why": each.why, "checks": list(rollout.checks.get(each.instance, ())),
+                "sql": rollout.sql.get(each.instance, ""),
             }
             for each in rollout.results
         ],

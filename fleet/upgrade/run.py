@@ -22,7 +22,7 @@ from fleet.inventory import edit
 from fleet.inventory.document import Document, Keys
 from fleet.observe import Observed, observe
 from fleet.plan import Plan, plan
-from fleet.upgrade import flow, preflight, targets
+from fleet.upgrade import flow, preflight, readiness, targets
 from fleet.upgrade.flow import Order, Settings
 from fleet.upgrade.memory import Memory
 from fleet.upgrade.rollout import Done, Result, Rules, roll
@@ -135,6 +135,19 @@ def _before(observed: Observed, name: str, memory: Memory) -> str:
     return f"Airflow {applied.get('version', '?')}, {applied.get('image', '?')}"
 
 
+@dataclass(frozen=True)
+class Checks:
+    """What the preflight found.
+
+    Args:
+        lines: instance → for a reader.
+        sql: instance → what its migrations will run.
+    """
+
+    lines: dict[str, list[str]] = field(default_factory=dict)
+    sql: dict[str, str] = field(default_factory=dict)
+
+
 @dataclass
 class Runner:
     """Carries an upgrade out.
@@ -155,10 +168,10 @@ class Runner:
     say: Callable[[str], None]
     ask: Callable[[str], bool]
     stopped: str = ""  # why nothing more is to be begun; set by whoever was interrupted
-    _blocked: dict[str, list[str]] = field(default_factory=dict)
+    blocked: dict[str, list[str]] = field(default_factory=dict)  # instance → why it is not to be begun
     _tell: Tell = field(default=lambda event: None)
 
-    async def preflight(self, tell: Tell) -> dict[str, list[str]]:
+    async def preflight(self, tell: Tell) -> Checks:
         """Look at all instances before the first is begun; what was found of each, also what does not stand in the way.
 
         One that an earlier run began is not well, and is gone on with.
@@ -166,11 +179,33 @@ class Runner:
         Raises:
             FleetError: the cluster does not answer.
         """
-        fresh = [order.desired for order in self.upgrade.orders.values() if not order.begun]
-        found = await preflight.look(fresh, self.observed, self.world)
-        for name, findings in found.items():
-            self._blocked[name] = [f"{each.check}: {each.what}" for each in findings if each.blocking]
-        return {name: [f"{each.check}: {each.what}" for each in findings] for name, findings in found.items()}
+        fresh = [order for order in self.upgrade.orders.values() if not order.begun]
+        checks, room = Checks(), asyncio.Semaphore(self.rules.parallel)
+        for name, findings in (
+            await preflight.look([each.desired for each in fresh], self.observed, self.world)
+        ).items():
+            checks.lines[name] = [f"{each.check}: {each.what}" for each in findings]
+            self.blocked[name] = [f"{each.check}: {each.what}" for each in findings if each.blocking]
+
+        async def tried(order: Order) -> None:
+            async with room:
+                await self._try(order, checks, tell)
+
+        await asyncio.gather(*(tried(each) for each in fresh if each.moves and not self.blocked[each.name]))
+        return checks
+
+    async def _try(self, order: Order, checks: Checks, tell: Tell) -> None:
+        """Ask the new Airflow itself, unless the upgrade is not to be begun anyway."""
+        if self.stopped or self._closed(order.name):
+            return
+        try:
+            found = await readiness.check(order.desired, self.world, tell)
+        except FleetError as error:
+            self.blocked[order.name].append(f"readiness: {error.what}")
+        else:
+            self.blocked[order.name] += found.blocking
+            checks.lines[order.name] += found.lines
+            checks.sql[order.name] = found.sql
 
     async def run(self, tell: Tell) -> list[Result]:
         """Wave by wave."""
@@ -182,7 +217,7 @@ class Runner:
     async def _one(self, name: str) -> Done:
         if closed := self._closed(name):
             return Done("skipped", closed)
-        if reasons := self._blocked.get(name):
+        if reasons := self.blocked.get(name):
             return Done("failed", "not begun: " + "; ".join(reasons))
         done = await flow.upgrade(self.upgrade.orders[name], self.world, self._tell, self.settings)
         if done.state != "upgraded":
