@@ -71,10 +71,11 @@ def build(
         rotated: instance → key → how often it was changed. That is no wish but a fact of the world, which plans look at.
     """
     deployments = {**inventory.instances, **inventory.teams}
+    suspended = [name for name, deployment in deployments.items() if deployment.suspended]
     return Desired(
         platform={"modules": contents.platform_stack, "variables": stacks.platform(inventory)},
         portal={"chart": contents.platform_chart, "values": values}
-        if (values := portal.values(inventory.platform))
+        if (values := portal.values(inventory.platform, suspended))
         else None,
         instances={
             name: _instance(inventory, resolve(inventory, name, deployment, rotated.get(name, {})), contents)

@@ -37,7 +37,7 @@ def values(platform: Platform, instance: Resolved) -> dict[str, Any]:
         "jwtSecretName": secrets.JWT,
         "enableBuiltInSecretEnvVars": {"AIRFLOW_CONN_AIRFLOW_DB": False},  # no DAG gets Airflow's own database
         **_components(platform, instance),
-        **front.ingress(platform, instance.name),
+        **front.ingress(platform, instance),
         **_git_sync(instance),
         **_local_settings(instance),
         "rbac": {"create": False},

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fleet.desired import naming
+from fleet.desired.resolve import Resolved
 from fleet.model import Platform
 
 _CA_FOLDER = "/etc/fleet/ca"
@@ -14,12 +15,12 @@ _CA_FOLDER = "/etc/fleet/ca"
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 
 
-def ingress(platform: Platform, instance: str) -> dict[str, Any]:
+def ingress(platform: Platform, instance: Resolved) -> dict[str, Any]:
     """Values of the Airflow chart that make an Ingress."""
     front = platform.front
-    if platform.urls == "service" or front.kind != "ingress":
+    if platform.urls == "service" or front.kind != "ingress" or _is_the_portals(platform, instance):
         return {}
-    host, path = _place(platform, instance)
+    host, path = place(platform, instance.name)
     tls = {"tls": {"enabled": True, "secretName": front.tls_secret}} if front.tls_secret else {}
     own = {
         "enabled": True,
@@ -32,12 +33,12 @@ def ingress(platform: Platform, instance: str) -> dict[str, Any]:
     return {"ingress": {"apiServer": own}}
 
 
-def route(platform: Platform, instance: str) -> dict[str, Any] | None:
+def route(platform: Platform, instance: Resolved) -> dict[str, Any] | None:
     """Value `network.front.route` of the guardrails chart."""
     front = platform.front
-    if platform.urls == "service" or front.gateway is None:
+    if platform.urls == "service" or front.gateway is None or _is_the_portals(platform, instance):
         return None
-    host, path = _place(platform, instance)
+    host, path = place(platform, instance.name)
     return {
         "gateway": front.gateway.model_dump(),
         "host": host,
@@ -45,6 +46,11 @@ def route(platform: Platform, instance: str) -> dict[str, Any] | None:
         "service": naming.API_SERVER,
         "annotations": dict(front.annotations),
     }
+
+
+def _is_the_portals(platform: Platform, instance: Resolved) -> bool:
+    """Whether the address is the portal's for now, which says there that the instance is suspended."""
+    return instance.suspended and naming.portal_url(platform) is not None
 
 
 def trust(platform: Platform) -> dict[str, Any]:
@@ -59,7 +65,7 @@ def trust(platform: Platform) -> dict[str, Any]:
     }
 
 
-def _place(platform: Platform, instance: str) -> tuple[str, str]:
+def place(platform: Platform, instance: str) -> tuple[str, str]:
     """Host and path of an instance; the front hands the path on as it is."""
     url = urlsplit(naming.url(platform, instance))
     return url.netloc, url.path or "/"

@@ -69,7 +69,7 @@ def _network(platform: Platform, instance: Resolved) -> dict[str, Any]:
         "git": _git(instance),
         "front": {
             "peers": [*FRONT, *portal],
-            **({"route": route} if (route := front.route(platform, instance.name)) else {}),
+            **({"route": route} if (route := front.route(platform, instance)) else {}),
         },
         "extraEgress": gcp.egress(platform) + [rule for each in instance.egress for rule in _egress(each)],
     }

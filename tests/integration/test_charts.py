@@ -55,6 +55,7 @@ GUARDED: dict[str, Any] = {
 OPENED: dict[str, Any] = {
     "front": {
         "ingress": {"className": "traefik", "annotations": {"a": "b"}, "tlsSecret": "front-tls"},
+        "suspended": [{"host": "one.example.com", "path": "/"}],
         "peers": [{"namespaceLabels": {"fleet/front": "true"}}, {"cidr": "10.0.0.1/32"}],
     },
     "network": {

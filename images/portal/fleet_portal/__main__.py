@@ -1,15 +1,16 @@
-"""`python -m fleet_portal`: takes the pod's environment, gives a server on port 8080, never ends by itself."""
+"""`python -m fleet_portal`: takes the pod's environment, gives a server on two ports, never ends by itself."""
 
 from __future__ import annotations
 
 import logging
 import os
+import socket
 import ssl
 
 import httpx
 import uvicorn
 
-from fleet_portal import app, settings
+from fleet_portal import app, settings, suspended
 
 PORT = 8080
 # Shorter than a page waits for its Airflows.
@@ -25,10 +26,12 @@ def main() -> None:
     cluster = httpx.AsyncClient(
         verify=ssl.create_default_context(cafile=told.account / "ca.crt"), timeout=_SECONDS, trust_env=False
     )
-    uvicorn.run(
-        app.create(told, outside, cluster), host="0.0.0.0", port=PORT, access_log=False, server_header=False,  # noqa: S104
-        proxy_headers=False, log_level="warning", timeout_graceful_shutdown=5,
+    config = uvicorn.Config(
+        app.create(told, outside, cluster), access_log=False, server_header=False, proxy_headers=False, log_level="warning",
+        timeout_graceful_shutdown=5,
     )  # fmt: skip
+    ports = [socket.create_server(("0.0.0.0", port)) for port in (PORT, suspended.PORT)]  # noqa: S104
+    uvicorn.Server(config).run(sockets=ports)
 
 
 if __name__ == "__main__":

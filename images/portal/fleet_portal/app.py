@@ -24,7 +24,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from fleet_portal import pages
+from fleet_portal import pages, suspended
 from fleet_portal.fleet import Fleet, Unreadable
 from fleet_portal.health import Monitor
 from fleet_portal.sessions import LIFE_SECONDS, Sessions
@@ -111,7 +111,18 @@ def create(settings: Settings, outside: httpx.AsyncClient, cluster: httpx.AsyncC
         ],
         exception_handlers={kind: _saying(*words) for kind, words in _FAULTS.items()},
     )
-    return _Headers(application, _headers(settings))
+    return _Headers(_ByPort(application, suspended.create(settings)), _headers(settings))
+
+
+class _ByPort:
+    """Two applications, told apart by the port that was asked."""
+
+    def __init__(self, portal: ASGIApp, asleep: ASGIApp) -> None:
+        self._portal, self._asleep = portal, asleep
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        _, port = scope.get("server") or ("", None)
+        await (self._asleep if port == suspended.PORT else self._portal)(scope, receive, send)
 
 
 # What went wrong → status, title, what to make of it, and the words of the way on.

@@ -96,3 +96,38 @@ def test_every_airflow_lets_the_portal_ask_and_says_whose_it_is(tmp_path: Path) 
 def test_the_private_authority_is_trusted(tmp_path: Path) -> None:
     assert values(wanted(tmp_path))["portal"]["authority"] == ""
     assert values(wanted(tmp_path, "  private_ca: true"))["portal"]["authority"] == "fleet-ca"
+
+
+@pytest.mark.parametrize(
+    ("more", "places"),
+    [
+        (
+            "",
+            [{"host": "asleep.airflow.example.com", "path": "/"}, {"host": "resting.airflow.example.com", "path": "/"}],
+        ),
+        ("  urls: path", [{"host": "airflow.example.com", "path": f"/{name}"} for name in ("asleep", "resting")]),
+    ],
+)
+def test_it_takes_the_addresses_of_suspended_instances(tmp_path: Path, more: str, places: list[dict[str, str]]) -> None:
+    teams = "teams: {asleep: {owner: x, suspended: true}, marketing: {owner: x}, resting: {owner: x, suspended: true}}"
+    (tmp_path / "tenants.yaml").write_text(f"{PLATFORM}{more}\n{teams}\n")
+    desired = build(inventory.load(tmp_path / "tenants.yaml").inventory, CONTENTS)
+    assert values(desired)["front"]["suspended"] == places
+    assert [error.message for error in SCHEMA.iter_errors(values(desired))] == []
+    has_its_own = {name: "ingress" in each.parts["airflow"]["values"] for name, each in desired.instances.items()}
+    assert has_its_own == {"asleep": False, "marketing": True, "resting": False}
+
+
+def test_without_a_portal_a_suspended_instance_keeps_its_route(tmp_path: Path) -> None:
+    more = "  portal: {enabled: false}\nteams: {asleep: {owner: x, suspended: true}}"
+    (tmp_path / "tenants.yaml").write_text(f"{PLATFORM}{more}\n")
+    desired = build(inventory.load(tmp_path / "tenants.yaml").inventory, CONTENTS)
+    assert desired.portal is None and "ingress" in desired.instances["asleep"].parts["airflow"]["values"]
+
+
+def test_a_gateways_route_is_given_up_as_well(tmp_path: Path) -> None:
+    more = "  front: {kind: gateway, gateway: {namespace: edge, name: front}}\nteams: {asleep: {owner: x, suspended: true}}"
+    (tmp_path / "tenants.yaml").write_text(f"{PLATFORM}{more}\n")
+    desired = build(inventory.load(tmp_path / "tenants.yaml").inventory, CONTENTS)
+    assert "route" not in desired.instances["asleep"].parts["guardrails"]["values"]["network"]["front"]
+    assert values(desired)["front"]["suspended"] == [{"host": "asleep.airflow.example.com", "path": "/"}]
