@@ -39,8 +39,8 @@ def ticks():
 
 ticks()
 """
-# Ends whatever Airflow starts, but for its command line.
-CRASH = "import os, sys\nif not {'db', 'fab-db', 'dags'} & set(sys.argv): os._exit(3)\n"
+# Ends whatever Airflow starts, but for its command line and for the preflight, which would find it out.
+CRASH = "import os, sys\nif not {'db', 'fab-db', 'dags', '-c'} & set(sys.argv): os._exit(3)\n"
 MEMORY = {"api_server": 832, "scheduler": 832, "dag_processor": 512, "triggerer": 512, "worker": 512}
 SIZE = {
     **{part: {"cpu": "50m", "memory": f"{memory}Mi"} for part, memory in MEMORY.items()},
