@@ -88,7 +88,7 @@ class _Upgrade:
     async def run(self) -> Done:
         self._memory = await memory.read(self.world.cluster, self.name)
         if self._memory.underway is None:
-            await self._begin()
+            await step(self.name, "begin", self._begin(), self.tell)
         elif self._now.to != self.order.to:
             raise FleetError(
                 f"an upgrade to {self._now.to} has begun and is not over", where=self.name,
@@ -117,11 +117,13 @@ class _Upgrade:
         self._memory = self._memory.ended(outcome, back.now(), why)
         await memory.write(self.world.cluster, self._memory)
 
-    async def _begin(self) -> None:
+    async def _begin(self) -> str:
+        """Note how it is now: from here on the way back is known."""
         image = str(self.desired.parts["migration"]["image"])
         underway = Underway(self.order.to, image, back.now(), holder(), await self._origin())
         self._memory = replace(self._memory, underway=underway)
         await memory.write(self.world.cluster, self._memory)
+        return f"from Airflow {underway.origin.version}, {underway.origin.image}"
 
     async def _origin(self) -> Origin:
         """How it is now."""

@@ -167,7 +167,7 @@ def _apply(found: Asleep, node: Thread) -> None:
     for team in found.teams:
         _tables(found, team, process)
     node.start()
-    output, talk = process.communicate(timeout=600)
+    output, talk = process.communicate()
     assert process.returncode == 0, output + talk
 
 
