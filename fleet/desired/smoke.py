@@ -34,6 +34,11 @@ def with_dag(values: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
+def is_in(values: Mapping[str, Any]) -> bool:
+    """Whether an Airflow with these values has the DAG."""
+    return _VOLUME in values.get("volumes", [])
+
+
 def _and(found: Any, ours: Mapping[str, Any]) -> Any:
     """A list with one thing more; what is none is left for the chart's schema to refuse."""
     return [*(found or []), ours] if found is None or isinstance(found, list) else found

@@ -47,15 +47,9 @@ class Asleep:
     def environment(self) -> dict[str, str]:
         return {**self.fleet.environment, "FLEET_INVENTORY": str(self.inventory)}
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [FLEET, *words],
-            env=self.environment,
-            cwd=scale.ROOT,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+    def start(self, *words: str, stdout: Any = subprocess.PIPE, stderr: Any = subprocess.PIPE) -> subprocess.Popen[str]:
+        command = [FLEET, *words]
+        return subprocess.Popen(command, env=self.environment, cwd=scale.ROOT, text=True, stdout=stdout, stderr=stderr)
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         process = self.start(*words)
