@@ -108,6 +108,8 @@ async def _remove(holding: Holding, world: World, tell: Tell, keep_database: boo
     if holding.observed.created is not None:
         await step(name, "airflow", _uninstall(world, naming.AIRFLOW_RELEASE, naming.namespace(name)), tell)
     await step(name, "guardrails", _guardrails(world, name), tell)
+    # With its releases the way back is gone: a team that comes again under this name begins anew.
+    await world.cluster.delete(core("configmaps", naming.SYSTEM_NAMESPACE, naming.upgrades(name)))
     if holding.variables is not None:
         await step(name, "terraform", _destroy(world, holding, keep_database), tell)
     if keep_database:

@@ -42,6 +42,11 @@ def record(instance: str) -> str:
     return f"applied-{instance}"
 
 
+def upgrades(instance: str) -> str:
+    """ConfigMap in the system namespace that remembers the instance's upgrades."""
+    return f"upgrades-{instance}"
+
+
 def lease(instance: str) -> str:
     """Lease in the system namespace, held by whoever is at work on the instance."""
     return f"fleet-{instance}"

@@ -111,7 +111,7 @@ async def write(cluster: Cluster, memory: Memory) -> None:
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {
-            "name": _name(memory.instance),
+            "name": naming.upgrades(memory.instance),
             "namespace": naming.SYSTEM_NAMESPACE,
             "labels": {LABEL: "instance", naming.INSTANCE_LABEL: memory.instance},
         },
@@ -136,12 +136,8 @@ def _row(number: int | None, at: str, who: str, origin: Origin, to: str, outcome
     }  # fmt: skip
 
 
-def _name(instance: str) -> str:
-    return f"upgrades-{instance}"
-
-
 def _path(instance: str) -> str:
-    return core("configmaps", naming.SYSTEM_NAMESPACE, _name(instance))
+    return core("configmaps", naming.SYSTEM_NAMESPACE, naming.upgrades(instance))
 
 
 def _from(manifest: Mapping[str, Any]) -> Memory:

@@ -169,10 +169,10 @@ class Saboteur(Thread):
         lock = self._row.sandbox.team("up-c")  # not closed by hand: the server ends it below
         lock.execute("begin")
         lock.execute("lock table dag_version in access share mode")  # the newer version adds a column to it
-        eventually(lambda: lock.execute("select to_regclass('task_state_store')").fetchone() != (None,), 300)
-        with self._row.sandbox.admin() as admin, self._row.sandbox.team("up-c") as other:
+        with self._row.sandbox.team("up-c") as other:
+            eventually(lambda: other.execute("select to_regclass('task_state_store')").fetchone() != (None,), 300)
             other.execute("create view keeper as select * from task_state_store")
-            other.close()
+        with self._row.sandbox.admin() as admin:
             admin.execute("alter database up_c allow_connections false")
             admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = 'up_c'")
             eventually(self._failed, 300)

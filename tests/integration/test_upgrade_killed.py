@@ -67,7 +67,7 @@ def _is_done(fleet: Asleep, number: int) -> None:
     for team, past in ended.items():
         assert fleet.revision(team) == version
         assert past.origin.revisions == {"airflow": before}
-        assert _is_proven(past.dump)
+        assert _is_proven(past.dump), sorted((layout.current().buckets / layout.BACKUP_BUCKET / team).iterdir())
     assert set(fleet.releases()) == {"deployed"}
     again = fleet.run("plan")
     assert "nothing to do" in again.stdout, again.stdout

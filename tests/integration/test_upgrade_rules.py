@@ -16,7 +16,6 @@ import yaml
 
 from fleet.desired import naming
 from fleet.drivers.kubernetes import group
-from tests.support import crowd
 from tests.support.asleep import Asleep, asleep
 from tests.support.cloudsql import forget
 from tests.support.sandbox import Sandbox
@@ -98,17 +97,16 @@ def _hold(fleet: Asleep, team: str, done: Event) -> None:
     """Hold a Lease and renew it, as a run on another machine does."""
     where = naming.SYSTEM_NAMESPACE
     path = group("coordination.k8s.io/v1", "leases", where, naming.lease(team))
-    with crowd.connected(fleet.fleet.server) as cluster:
-        while not done.is_set():
-            spec = {"holderIdentity": "somebody@elsewhere, process 1", "leaseDurationSeconds": 30}
-            manifest = {
-                "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
-                "metadata": {"name": naming.lease(team), "namespace": where, "labels": {naming.INSTANCE_LABEL: team}},
-                "spec": {**spec, "renewTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")},
-            }  # fmt: skip
-            asyncio.run(cluster.apply(path, manifest))
-            done.wait(1)
-        asyncio.run(cluster.delete(path))
+    while not done.is_set():
+        spec = {"holderIdentity": "somebody@elsewhere, process 1", "leaseDurationSeconds": 30}
+        manifest = {
+            "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+            "metadata": {"name": naming.lease(team), "namespace": where, "labels": {naming.INSTANCE_LABEL: team}},
+            "spec": {**spec, "renewTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")},
+        }  # fmt: skip
+        asyncio.run(fleet.cluster.apply(path, manifest))
+        done.wait(1)
+    asyncio.run(fleet.cluster.delete(path))
 
 
 def test_a_failure_in_the_first_wave_ends_it_and_is_rolled_back(fleet: Asleep) -> None:

@@ -36,6 +36,7 @@ class Asleep:
     fleet: scale.Fleet
     sandbox: Sandbox
     teams: tuple[str, ...]
+    cluster: Cluster
     failing: set[str] = field(default_factory=set)  # teams whose migrations fail
     pace: float = 0.0  # seconds that a migration takes
 
@@ -65,15 +66,13 @@ class Asleep:
         self.inventory.write_text(yaml.safe_dump({**data, **keys}, sort_keys=False))
 
     def memories(self) -> dict[str, Memory]:
-        with crowd.connected(self.fleet.server) as cluster:
-            return asyncio.run(memory.read_all(cluster))
+        return asyncio.run(memory.read_all(self.cluster))
 
     def releases(self) -> list[str]:
         """Status of every Helm release of theirs that is not superseded, sorted."""
-        with crowd.connected(self.fleet.server) as cluster:
-            found = asyncio.run(
-                cluster.list(core("secrets"), labels="owner=helm,status!=superseded", metadata_only=True)
-            )
+        found = asyncio.run(
+            self.cluster.list(core("secrets"), labels="owner=helm,status!=superseded", metadata_only=True)
+        )
         own = [
             each["metadata"]["labels"]
             for each in found
@@ -83,9 +82,8 @@ class Asleep:
 
     def database(self, team: str) -> psycopg.Connection[tuple[Any, ...]]:
         """A connection as the team's own role."""
-        with crowd.connected(self.fleet.server) as cluster:
-            path = core("secrets", naming.SYSTEM_NAMESPACE, naming.keys_secret(team))
-            password = decode(asyncio.run(cluster.get(path)))["database-password"]
+        path = core("secrets", naming.SYSTEM_NAMESPACE, naming.keys_secret(team))
+        password = decode(asyncio.run(self.cluster.get(path)))["database-password"]
         name, environment = naming.sql(team), self.sandbox.environment
         return psycopg.connect(
             host=environment["PGHOST"],
@@ -102,16 +100,15 @@ class Asleep:
 
     def _work(self, done: Event) -> None:
         """Stand for the Job controller and the node."""
-        with crowd.connected(self.fleet.server) as cluster:
-            while not done.wait(0.1):
-                for job in asyncio.run(cluster.list(group("batch/v1", "jobs"))):
-                    if not job.get("status", {}).get("startTime"):
-                        time.sleep(self.pace)
-                        asyncio.run(self._end(cluster, job))
+        while not done.wait(0.1):
+            for job in asyncio.run(self.cluster.list(group("batch/v1", "jobs"))):
+                if not job.get("status", {}).get("startTime"):
+                    time.sleep(self.pace)
+                    asyncio.run(self._end(job))
 
-    async def _end(self, cluster: Cluster, job: dict[str, Any]) -> None:
+    async def _end(self, job: dict[str, Any]) -> None:
         with suppress(ApiError):  # it was deleted meanwhile
-            await cluster.patch(f"{_path(job)}/status", {"status": await asyncio.to_thread(self._run, job)})
+            await self.cluster.patch(f"{_path(job)}/status", {"status": await asyncio.to_thread(self._run, job)})
 
     def _run(self, job: dict[str, Any]) -> dict[str, Any]:
         team = job["metadata"]["namespace"].removeprefix("airflow-")
@@ -138,10 +135,9 @@ def _path(job: dict[str, Any]) -> str:
 def asleep(sandbox: Sandbox, *teams: str) -> Iterator[Asleep]:
     """The teams, applied, on Airflow 3.2.2; destroyed at the end."""
     with scale.fleet(sandbox) as fleet:
-        found, done = Asleep(fleet, sandbox, teams), Event()
-        fleet.grow(0, *teams)
-        data = yaml.safe_load(found.inventory.read_text())
-        found.change(defaults={**data["defaults"], "airflow": "3.2.2"})
+        with crowd.connected(fleet.server) as cluster:
+            found, done = Asleep(fleet, sandbox, teams, cluster), Event()
+        _begin(found)
         fleet.prepare_terraform(found.inventory)
         node = Thread(target=found._work, args=(done,))
         try:
@@ -153,6 +149,17 @@ def asleep(sandbox: Sandbox, *teams: str) -> Iterator[Asleep]:
                 node.join()
             for team in teams:
                 fleet.destroy(team)
+
+
+def _begin(found: Asleep) -> None:
+    """The inventory, and the platform as applied. Without a portal: it would have to run."""
+    data = yaml.safe_load((scale.ROOT / "tenants.yaml").read_text())
+    data["platform"]["portal"] = {"enabled": False}
+    data["defaults"]["airflow"] = "3.2.2"
+    example, home = found.fleet.server.home / "example.yaml", found.fleet.server.home
+    example.write_text(yaml.safe_dump(data))
+    crowd.populate(found.fleet.server, crowd.write_inventory(home / "applied.yaml", example, 0))
+    crowd.write_inventory(found.inventory, example, 0, *found.teams)
 
 
 def _apply(found: Asleep, node: Thread) -> None:
