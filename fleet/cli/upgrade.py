@@ -101,9 +101,11 @@ def upgrade(
     _refuse(chosen, everything, pause_between)
     document = common.load(inventory, context)
     found, sight = _prepare(document, chosen, aim)
+    if found.missing:
+        common.say(f"not applied yet, so left out: {', '.join(found.missing)}; `fleet apply` makes them")
     shared = everything and aim.nothing and bool(found.changes.platform or found.changes.portal)
     if not found.names and not shared:
-        common.say("nothing to do: every chosen instance is there already")
+        common.say("nothing to do: every chosen instance that is applied is there already")
         return
     _hold_against(found, sight, document, no_backup)
     if dry_run or form != "json":

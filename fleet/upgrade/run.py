@@ -38,6 +38,7 @@ class Upgrade:
         document: as the inventory would be with all edits.
         groups: waves of those instances that have something to be done.
         moves: per instance, from what to what, in words.
+        missing: chosen instances that were never applied: there is nothing to upgrade.
     """
 
     document: Document
@@ -47,6 +48,7 @@ class Upgrade:
     edits: Mapping[str, Mapping[Keys, str]]
     moves: Mapping[str, tuple[str, str]]
     changes: Plan
+    missing: Sequence[str] = ()
 
     @property
     def names(self) -> list[str]:
@@ -124,7 +126,8 @@ def prepare(
         for group in targets.choose(after.inventory, chosen)
         if (members := tuple(name for name in group.instances if name in orders))
     ]
-    return Upgrade(after, desired, groups, orders, edits, moves, found)
+    missing = [name for name in edits if name not in there]
+    return Upgrade(after, desired, groups, orders, edits, moves, found, missing)
 
 
 def _before(observed: Observed, name: str, memory: Memory) -> str:
@@ -231,7 +234,8 @@ class Runner:
 
     def _closed(self, name: str) -> str:
         window = targets.entries(self.upgrade.document.inventory)[name].window
-        if window is None or self.ignore_windows:
+        # What an earlier run began may have no page by now: it does not wait for a window.
+        if window is None or self.ignore_windows or self.upgrade.orders[name].begun:
             return ""
         now, found = datetime.now(UTC), windows.parse(window)
         return "" if found.is_open(now) else f"its window {window} opens {found.opens(now):%a %Y-%m-%d %H:%M %Z}"

@@ -60,9 +60,7 @@ def states(told: dict[str, dict[str, Any]]) -> list[str]:
 
 
 def test_a_team_outside_its_window_is_skipped_and_told_when_it_opens(fleet: Asleep) -> None:
-    now = datetime.now(UTC)
-    opens = now + timedelta(days=2, hours=1)
-    window = f"{opens:%a} {opens:%H:00}-{opens + timedelta(hours=2):%H:00} UTC"
+    window, opens = _closed()
     _enter(fleet, SECOND, window=window)
     status, told = upgrade(fleet, "3.3.0")
     assert status == 3 and states(told) == ["upgraded", "skipped", "upgraded"]
@@ -71,6 +69,12 @@ def test_a_team_outside_its_window_is_skipped_and_told_when_it_opens(fleet: Asle
     status, told = upgrade(fleet, "3.3.0", "--ignore-windows")
     assert status == 0 and list(told) == [SECOND]  # the others are there already
     _enter(fleet, SECOND, window=None)
+
+
+def _closed() -> tuple[str, datetime]:
+    """A window, and when it opens next."""
+    opens = datetime.now(UTC) + timedelta(days=2, hours=1)
+    return f"{opens:%a} {opens:%H:00}-{opens + timedelta(hours=2):%H:00} UTC", opens
 
 
 def _enter(fleet: Asleep, team: str, **keys: Any) -> None:
@@ -163,8 +167,10 @@ def test_interrupted_twice_it_is_left_and_gone_on_with(fleet: Asleep) -> None:
     _status, told = upgrade(fleet, "3.3.6")
     assert told[FIRST]["state"] == "skipped" and "has begun and is not over" in told[FIRST]["why"]
     fleet.pace = 0
+    _enter(fleet, FIRST, window=_closed()[0])  # what was begun does not wait for a window
     done = fleet.run("upgrade", "--team", FIRST, "--to", "3.3.5", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
+    _enter(fleet, FIRST, window=None)
     assert [past.outcome for past in fleet.memories()[FIRST].past][-1] == "upgraded"
     assert fleet.entries()[FIRST]["airflow"] == "3.3.5"
 
