@@ -11,6 +11,7 @@ from fleet.drivers.kubernetes import Cluster, Manifest, core
 from fleet.errors import FleetError
 
 _EVENTS = 10
+_TELLING = ("Pod", "ReplicaSet", "StatefulSet", "Job")  # a quota that is used up is told of what would make the pod
 _CONTAINERS = 8
 _LOG_LINES = 5
 # A connection's address with a password in it. The password of another's making may hold any character but a space.
@@ -42,8 +43,10 @@ def masked(text: str) -> str:
 
 
 def warnings(events: list[Manifest]) -> list[str]:
-    """The warnings about pods, the newest first, each once."""
-    found = [each for each in events if each.get("type") == "Warning" and each["involvedObject"].get("kind") == "Pod"]
+    """The warnings about pods and what makes them, the newest first, each once."""
+    found = [
+        each for each in events if each.get("type") == "Warning" and each["involvedObject"].get("kind") in _TELLING
+    ]
     found.sort(key=_moment, reverse=True)
     lines = (f"{each['involvedObject']['name']}: {each.get('reason')}: {_line(each.get('message'))}" for each in found)
     return list(dict.fromkeys(lines))

@@ -22,7 +22,7 @@ def test_the_newest_warnings_about_pods_come_first_and_once() -> None:
         event("a", "last  of\nall", "2026-01-01T00:00:09Z"),
         event("a", "first", "2026-01-01T00:00:05Z"),
         event("a", "fine", "2026-01-01T00:00:10Z", type="Normal"),
-        event("job", "not a pod", "2026-01-01T00:00:10Z", involvedObject={"kind": "Job", "name": "job"}),
+        event("node", "not a pod", "2026-01-01T00:00:10Z", involvedObject={"kind": "Node", "name": "node"}),
         event("b", "of the newer API", "", eventTime="2026-01-01T00:00:07.5Z"),
     ]
     assert warnings(found) == ["a: BackOff: last of all", "b: BackOff: of the newer API", "a: BackOff: first"]
