@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fleet.cli import common
+from fleet.errors import ExitCode, FleetError
 
 if TYPE_CHECKING:
     from fleet.plan import Plan
@@ -101,16 +102,30 @@ def make(found: Plan, sight: common.Sight, command: str, inventory: Path) -> Non
     """Carry out a plan, write it down, and say what came of it.
 
     Raises:
+        FleetError: an upgrade of one of the instances is not over.
         typer.Exit: something failed.
     """
     from fleet import journal
     from fleet.apply import apply
 
+    common.run(_refuse_underway(found, sight))
     with journal.recording(command, inventory, found.changes) as written:
         tell = common.telling(written)
         outcomes = common.run(apply(found, sight.desired, sight.observed, sight.world, tell))
         journal.outcomes(written, outcomes)
     common.finish(outcomes)
+
+
+async def _refuse_underway(found: Plan, sight: common.Sight) -> None:
+    """An upgrade that was cut off holds tasks back, may have moved the database, and knows the way on and back."""
+    from fleet.upgrade import memory
+
+    for name, each in (await memory.read_all(sight.world.cluster)).items():
+        if each.underway and name in found.instances:
+            raise FleetError(
+                f"an upgrade to {each.underway.to} has begun and is not over", where=name,
+                hint=f"run that upgrade again, or `fleet rollback {name}`", exit_code=ExitCode.REFUSED,
+            )  # fmt: skip
 
 
 async def _resources(found: Plan, sight: common.Sight) -> dict[str, list[str]]:

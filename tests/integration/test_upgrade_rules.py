@@ -166,6 +166,10 @@ def test_interrupted_twice_it_is_left_and_gone_on_with(fleet: Asleep) -> None:
     # Something else is refused while it is not over.
     _status, told = upgrade(fleet, "3.3.6")
     assert told[FIRST]["state"] == "skipped" and "has begun and is not over" in told[FIRST]["why"]
+    _enter(fleet, FIRST, labels={"kind": "other"})
+    refused = fleet.run("apply", "--yes")
+    assert refused.returncode == 2 and "has begun and is not over" in refused.stderr
+    _enter(fleet, FIRST, labels=None)
     fleet.pace = 0
     _enter(fleet, FIRST, window=_closed()[0])  # what was begun does not wait for a window
     done = fleet.run("upgrade", "--team", FIRST, "--to", "3.3.5", "--yes")
