@@ -6,6 +6,7 @@ Nothing runs Jobs there; a thread stands for the node. A migration's Job then do
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import time
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ import yaml
 from fleet.desired import naming
 from fleet.drivers.kubernetes import ApiError, Cluster, core, group
 from fleet.drivers.world import decode
+from fleet.model import DEFAULT_SIZES
 from fleet.upgrade import memory
 from fleet.upgrade.memory import Memory
 from tests.support import crowd, scale
@@ -155,9 +157,11 @@ def _begin(found: Asleep) -> None:
     """The inventory, and the platform as applied. Without a portal: it would have to run."""
     data = yaml.safe_load((scale.ROOT / "tenants.yaml").read_text())
     data["platform"]["portal"] = {"enabled": False}
-    data["defaults"]["airflow"] = "3.2.2"
+    # Two hundred of them are to fit the server's connections.
+    data["sizes"] = {"asleep": {**DEFAULT_SIZES["small"].model_dump(), "connections": 5}}
+    data["defaults"] |= {"airflow": "3.2.2", "size": "asleep"}
     example, home = found.fleet.server.home / "example.yaml", found.fleet.server.home
-    example.write_text(yaml.safe_dump(data))
+    example.write_text(yaml.safe_dump(json.loads(json.dumps(data))))
     crowd.populate(found.fleet.server, crowd.write_inventory(home / "applied.yaml", example, 0))
     crowd.write_inventory(found.inventory, example, 0, *found.teams)
 
