@@ -28,7 +28,15 @@ _REQUEST_SECONDS = 60.0
 OPERATION_SECONDS = 3600.0
 # Cloud SQL does one operation at a time per instance: a fleet's backups queue here.
 QUEUE_SECONDS = 1800.0
+_GIB = 1024**3  # what Cloud SQL calls a GB of disk
 _PAUSE_SECONDS = (0.2, 10.0)  # between two looks at an operation: the first, and the most
+
+
+@dataclass(frozen=True)
+class Disk:
+    """Where an instance's databases lie."""
+
+    size: int | None  # bytes, the most that it may have; None: it grows as it needs
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,15 @@ class CloudSql:
         """Names of all databases."""
         answer = await self._call("SqlDatabasesServiceClient", "list", {})
         return [str(each.name) for each in answer.items]
+
+    async def disk(self) -> Disk:
+        """How large the disk may become: `settings.dataDiskSizeGb`, or up to `storageAutoResizeLimit` (0: no limit) where
+        `storageAutoResize` lets it grow (https://cloud.google.com/sql/docs/postgres/instance-settings)."""
+        settings = (await self._call("SqlInstancesServiceClient", "get", {})).settings
+        size, limit = settings.data_disk_size_gb, int(settings.storage_auto_resize_limit or 0)
+        if size is None or (settings.storage_auto_resize and not limit):
+            return Disk(None)
+        return Disk((max(int(size), limit) if settings.storage_auto_resize else int(size)) * _GIB)
 
     async def create_database(self, name: str) -> None:
         """Make an empty database."""

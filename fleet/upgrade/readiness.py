@@ -23,6 +23,7 @@ from fleet.drivers.metadata import Metadata
 from fleet.drivers.world import World
 from fleet.errors import ExitCode, FleetError
 from fleet.upgrade.evidence import masked
+from fleet.upgrade.preflight import room
 from fleet.upgrade.trial import BEGIN, END, ORDERS
 from fleet.wait import wait_for_job
 
@@ -101,6 +102,12 @@ async def _check(desired: DesiredInstance, world: World) -> Readiness:
     database = Metadata(where.login, where.database)
     processor = await _processor(world.cluster, desired)
     made = job(desired, processor, await database.revisions())
+    # Beside a running Airflow: a pod that the quota refuses would be waited for in vain.
+    for quota in await world.cluster.list(core("resourcequotas", desired.namespace)):
+        if found := list(room("trial", made, quota)):
+            raise FleetError(
+                found[0].what, where=desired.name, hint="make room in its `quota` (docs/reference/inventory.md)"
+            )
     return read(await _run(world.cluster, made), await database.import_errors())
 
 

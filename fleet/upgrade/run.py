@@ -184,9 +184,9 @@ class Runner:
         """
         fresh = [order for order in self.upgrade.orders.values() if not order.begun]
         checks, room = Checks(), asyncio.Semaphore(self.rules.parallel)
-        for name, findings in (
-            await preflight.look([each.desired for each in fresh], self.observed, self.world)
-        ).items():
+        backups = self.rules.parallel if self.settings.with_backup else 0
+        looked = await preflight.look([each.desired for each in fresh], self.observed, self.world, backups=backups)
+        for name, findings in looked.items():
             checks.lines[name] = [f"{each.check}: {each.what}" for each in findings]
             self.blocked[name] = [f"{each.check}: {each.what}" for each in findings if each.blocking]
 

@@ -19,7 +19,7 @@ from fleet.model import Inventory
 from fleet.observe import Component, Observed, ObservedInstance
 from fleet.upgrade.preflight import Finding, look
 from tests.support.airflow_server import free_port
-from tests.support.cloudsql import Team, a_team, serving
+from tests.support.cloudsql import Server, Team, a_team, serving
 from tests.support.sandbox import Sandbox
 
 IMAGE = "fleet.local/none-such:3.3.2"
@@ -27,8 +27,14 @@ WELL = tuple(Component(name, IMAGE, 1, 1, True) for name in ("api-server", "sche
 
 
 @pytest.fixture
-def team(sandbox: Sandbox, tmp_path: Path) -> Iterator[Team]:
-    with serving(tmp_path) as server, a_team(sandbox, server.cloud_sql) as team:
+def cloud_sql(tmp_path: Path) -> Iterator[Server]:
+    with serving(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def team(sandbox: Sandbox, cloud_sql: Server) -> Iterator[Team]:
+    with a_team(sandbox, cloud_sql.cloud_sql) as team:
         sandbox.kubectl("create", "namespace", f"airflow-{team.name}")
         yield team
         sandbox.kubectl("delete", "namespace", f"airflow-{team.name}", "--wait=false")
@@ -43,7 +49,7 @@ def wanted(team: Team, name: str = "", **entry: Any) -> DesiredInstance:
 
 def seen(team: Team, *instances: DesiredInstance, well: bool = True) -> dict[str, list[Finding]]:
     there = ObservedInstance(team.name, created=datetime.now(UTC), components=WELL if well else ())
-    return dict(asyncio.run(look(instances, Observed(None, {team.name: there}), team.world)))
+    return dict(asyncio.run(look(instances, Observed(None, {team.name: there}), team.world, backups=4)))
 
 
 def checks(found: list[Finding], blocking: bool) -> set[str]:
@@ -105,6 +111,18 @@ def test_only_a_fresh_lease_of_somebody_else_is_told_and_never_blocks(
     finally:
         team.sandbox.kubectl("delete", "lease", f"fleet-{team.name}", "--namespace", "fleet-system")
     assert ("lease" in checks(found, False)) is told and checks(found, True) == set()
+
+
+def test_a_disk_without_room_for_the_restored_backup_blocks(team: Team, cloud_sql: Server) -> None:
+    settings = Path(cloud_sql.settings.data) / "instance.json"
+    for told, blocking in (
+        ({}, set()),  # this machine's disk
+        ({"dataDiskSizeGb": "0"}, {"space"}),
+        ({"dataDiskSizeGb": "0", "storageAutoResize": True}, set()),
+        ({"dataDiskSizeGb": "0", "storageAutoResize": True, "storageAutoResizeLimit": "1000"}, set()),
+    ):
+        settings.write_text(json.dumps({"settingsVersion": "1", **told}))
+        assert checks(seen(team, wanted(team))[team.name], True) == blocking, told
 
 
 def test_a_server_that_is_away_blocks_every_instance(team: Team) -> None:

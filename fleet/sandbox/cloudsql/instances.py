@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 from psycopg import sql
@@ -14,6 +15,8 @@ from fleet.sandbox.cloudsql.settings import Settings
 
 _VERSION = sql.SQL("select current_setting('server_version_num')::int / 10000")
 _FLAGS = sql.SQL("select name from pg_settings where context not in ('internal', 'postmaster')")
+_SIZES = sql.SQL("select sum(pg_database_size(oid)) from pg_database")
+_GIB = 1024**3
 # What a patch may change here; everything else of the settings is Google's hardware.
 _KEPT = ("userLabels", "databaseFlags", "backupConfiguration", "deletionProtectionEnabled")
 
@@ -45,8 +48,14 @@ class Instances:
             "instanceType": "CLOUD_SQL_INSTANCE", "selfLink": base,
             "connectionName": f"{settings.project}:sandbox:{settings.instance}",
             "ipAddresses": [{"type": "PRIVATE", "ipAddress": settings.address}],
-            "settings": {"kind": "sql#settings", "tier": "sandbox", "activationPolicy": "ALWAYS", **self._changed()},
+            "settings": {"kind": "sql#settings", "tier": "sandbox", "activationPolicy": "ALWAYS",
+                         "storageAutoResize": False, "dataDiskSizeGb": str(self._disk()), **self._changed()},
         }  # fmt: skip
+
+    def _disk(self) -> int:
+        """As if all that the databases have and could still get on this machine were a disk of their own."""
+        ((taken,),) = self._server.rows(_SIZES)
+        return (int(taken) + shutil.disk_usage(self._settings.data).free) // _GIB
 
     def patch(self, request: Request) -> Json:
         """Change labels, flags, backup configuration or deletion protection; flags reach the server at once."""

@@ -1,4 +1,4 @@
-"""Which ways from one Airflow to another there are, and how a pod and a quota are compared."""
+"""Which ways from one Airflow to another there are, and how a pod and a quota, databases and a disk are compared."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from fleet.drivers.cloudsql import Disk
 from fleet.upgrade.paths import problem
-from fleet.upgrade.preflight import room
+from fleet.upgrade.preflight import room, space
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,30 @@ JOB = {
     ],
 )
 def test_a_pod_fits_or_waits_or_never_fits(found: dict[str, Any], words: list[str], blocking: list[bool]) -> None:
-    said = list(room(JOB, found))
+    said = list(room("migration", JOB, found))
     assert [each.blocking for each in said] == blocking
     assert all(word in each.what for word, each in zip(words, said, strict=True))
+
+
+MIB = 1024**2
+SIZES = {"postgres": 10 * MIB, "research": 40 * MIB, "data": 30 * MIB, "ml": 20 * MIB, "secret": None}  # 100 MiB
+
+
+@pytest.mark.parametrize(
+    "disk, backups, said",
+    [
+        (None, 4, ""),  # it grows
+        (140, 1, ""),
+        (139, 1, "39 MiB free; backups that are restored beside their databases take 40 MiB"),
+        (170, 2, ""),  # the largest of the others beside it
+        (169, 2, "69 MiB free; backups that are restored beside their databases take 70 MiB"),
+        (190, 9, ""),  # no more than there are
+        (189, 9, "take 90 MiB"),
+        (50, 1, "has 0 MiB free"),
+    ],
+)
+def test_a_disk_takes_the_restored_backups_or_is_too_small(disk: int | None, backups: int, said: str) -> None:
+    size = None if disk is None else disk * MIB
+    found = list(space("research", ["data", "ml", "nobody"], SIZES, Disk(size), backups))
+    assert [each.blocking for each in found] == ([True] if said else [])
+    assert all(said in each.what for each in found)
