@@ -15,8 +15,12 @@ from fleet.observe import PAUSED
 
 # Longer than the chart's terminationGracePeriodSeconds of any component.
 _STOP_SECONDS = 300.0
+# Airflow's components end within a few seconds, as a rule.
+_END_SECONDS = 60.0
 _KINDS = ("deployments", "statefulsets")
 _LABELS = "tier=airflow,component"
+# Those that may hold a connection to the database: a task's reaches the API server only.
+_ALL_BUT_TASKS = f"{_LABELS},component!=worker"
 
 
 async def stop(cluster: Cluster, instance: str) -> int:
@@ -34,11 +38,8 @@ async def stop(cluster: Cluster, instance: str) -> int:
         if replicas:
             await _scale(cluster, kind, manifest, 0, str(replicas))
             stopped += 1
-    end = time.monotonic() + _STOP_SECONDS
-    while left := await _running(cluster, instance):
-        if time.monotonic() > end:
-            raise FleetError(f"pods do not stop: {', '.join(left)}", where=instance)
-        await asyncio.sleep(0.5)
+    if left := await _still_running(cluster, instance, _ALL_BUT_TASKS, _STOP_SECONDS):
+        raise FleetError(f"pods do not stop: {', '.join(left)}", where=instance)
     return stopped
 
 
@@ -83,9 +84,27 @@ async def _scale(cluster: Cluster, kind: str, manifest: Manifest, replicas: int,
     await cluster.patch(path, change)
 
 
-async def _running(cluster: Cluster, instance: str) -> list[str]:
-    """Pods that may hold a connection to the database: all but those of tasks, and but those that have ended."""
-    pods = await cluster.list(core("pods", naming.namespace(instance)), labels=f"{_LABELS},component!=worker")
+async def let_end(cluster: Cluster, instance: str) -> None:
+    """Wait for the pods of a release that was taken away, tasks included; those that take long are left to the namespace.
+
+    A namespace that is deleted while pods end is looked at again only after half their longest grace period (Kubernetes,
+    pkg/controller/namespace: ResourcesRemainingError), when they are long gone.
+    """
+    await end_tasks(cluster, instance)
+    await _still_running(cluster, instance, _LABELS, _END_SECONDS)
+
+
+async def _still_running(cluster: Cluster, instance: str, labels: str, seconds: float) -> list[str]:
+    """Wait until no such pod runs any more; those that do after so many seconds."""
+    end = time.monotonic() + seconds
+    while (left := await _running(cluster, instance, labels)) and time.monotonic() < end:
+        await asyncio.sleep(0.5)
+    return left
+
+
+async def _running(cluster: Cluster, instance: str, labels: str) -> list[str]:
+    """Pods that have not ended."""
+    pods = await cluster.list(core("pods", naming.namespace(instance)), labels=labels)
     return [
         str(pod["metadata"]["name"])
         for pod in pods

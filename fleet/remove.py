@@ -106,7 +106,7 @@ async def _start(world: World, name: str) -> str:
 async def _remove(holding: Holding, world: World, tell: Tell, keep_database: bool) -> None:
     name = holding.name
     if holding.observed.created is not None:
-        await step(name, "airflow", _uninstall(world, naming.AIRFLOW_RELEASE, naming.namespace(name)), tell)
+        await step(name, "airflow", _uninstall(world, name), tell)
     await step(name, "guardrails", _guardrails(world, name), tell)
     # With its releases the way back is gone: a team that comes again under this name begins anew.
     await world.cluster.delete(core("configmaps", naming.SYSTEM_NAMESPACE, naming.upgrades(name)))
@@ -118,8 +118,9 @@ async def _remove(holding: Holding, world: World, tell: Tell, keep_database: boo
     await step(name, "keys", _forget(world, name), tell)
 
 
-async def _uninstall(world: World, release: str, namespace: str) -> str:
-    await world.helm.uninstall(release, namespace)
+async def _uninstall(world: World, name: str) -> str:
+    await world.helm.uninstall(naming.AIRFLOW_RELEASE, naming.namespace(name))
+    await pause.let_end(world.cluster, name)
     return ""
 
 

@@ -9,6 +9,7 @@ import secrets
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -172,8 +173,11 @@ class Fronted:
     def remove(self) -> None:
         for name in PEOPLE:
             self.sandbox.keycloak.remove_user("fleet", self.person(name)[0])
-        for name in (self.name, self.neighbour):
-            self.fleet("remove-team", name, "--yes", "--confirm", name, "--no-backup")
+        with ThreadPoolExecutor() as side_by_side:
+            list(side_by_side.map(self._remove, (self.name, self.neighbour)))
+
+    def _remove(self, name: str) -> None:
+        self.fleet("remove-team", name, "--yes", "--confirm", name, "--no-backup")
 
 
 @pytest.fixture(scope="module", params=URLS)
