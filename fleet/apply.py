@@ -182,6 +182,8 @@ class Work:
     async def _upgrade(self, chart: Path, release: str, namespace: str, inputs: dict[str, Any]) -> str:
         if await wait_while_pending(self.world.cluster, namespace, release):
             await self.world.helm.recover(release, namespace)
+            # A release that was never installed whole is taken away, and with the guardrails the namespace.
+            await wait_while_terminating(self.world.cluster, self._desired.namespace)
         revision = await self.world.helm.upgrade(release, namespace, chart, inputs["values"])
         return f"revision {revision}"
 

@@ -96,7 +96,7 @@ def test_killed_at_twenty_moments_it_always_converges(fleet: Callable[..., Fleet
     teams, chance = fleet(*TEAMS), random.Random(20261122)
     for _ in range(KILLS):
         process = teams.start("apply", *TEAMS, "--yes")
-        time.sleep(chance.uniform(0.5, 12.0))
+        time.sleep(chance.uniform(0.3, 8.0))
         if process.poll() is None:
             _kill(process)
     code, said = teams.apply()
@@ -129,7 +129,7 @@ def test_what_no_state_knows_is_not_taken_over(fleet: Callable[..., Fleet]) -> N
     with teams.sandbox.admin() as connection:
         connection.execute("create role fault_left")
     code, said = teams.apply()
-    assert code == 1 and "somebody else's" in said, said
+    assert code != 0 and "somebody else's" in said, said
     with teams.sandbox.admin() as connection:
         connection.execute("drop role fault_left")
     code, said = teams.apply()
@@ -158,16 +158,21 @@ def test_of_two_runs_at_once_one_does_the_work(fleet: Callable[..., Fleet]) -> N
     assert "nothing to do" in teams.apply()[1]
 
 
-@pytest.mark.parametrize("status", ["pending-install", "pending-upgrade"])
-def test_a_pending_release_is_mended(fleet: Callable[..., Fleet], status: str) -> None:
+def test_a_pending_release_is_mended(fleet: Callable[..., Fleet]) -> None:
     teams = fleet("fault-pending")
     code, said = teams.apply()
     assert code == 0, said
     # What a killed helm leaves: a newest revision that says it is pending (for an install, the only one).
-    release = "airflow"
-    _rewrite_release(teams.sandbox, "airflow-fault-pending", release, status)
-    code, said = teams.run("plan", "fault-pending")
-    assert f"the Helm release is {status}" in said
+    for namespace, release, status in (
+        ("airflow-fault-pending", "airflow", "pending-upgrade"),
+        ("airflow-fault-pending", "airflow", "pending-install"),
+        ("fleet-system", "guardrails-fault-pending", "pending-install"),  # the namespace goes with it, and comes again
+    ):
+        _rewrite_release(teams.sandbox, namespace, release, status)
+        code, said = teams.run("plan", "fault-pending")
+        assert f"the Helm release is {status}" in said
+        code, said = teams.apply()
+        assert code == 0, said
     code, said = teams.apply()
     assert code == 0, said
     assert teams.states() == {"fault-pending": "suspended"}
@@ -180,7 +185,7 @@ def _rewrite_release(sandbox: Sandbox, namespace: str, release: str, status: str
 
     (newest,) = sandbox.objects("secrets", namespace, f"owner=helm,name={release},status=deployed")
     payload = json.loads(gzip.decompress(base64.b64decode(base64.b64decode(newest["data"]["release"]))))
-    number = 1 if status == "pending-install" else 2
+    number = 1 if status == "pending-install" else payload["version"] + 1
     payload["info"]["status"], payload["version"] = status, number
     body = base64.b64encode(base64.b64encode(gzip.compress(json.dumps(payload).encode()))).decode()
     secret = {

@@ -165,7 +165,7 @@ def test_fleets_database_account_is_no_superuser_and_may_create(sandbox: Sandbox
             "select rolsuper, rolcreatedb, rolcreaterole from pg_roles where rolname = current_user"
         ).fetchone()
         assert row == (False, True, True)
-        assert connection.execute("show max_connections").fetchone() == ("400",)
+        assert connection.execute("show max_connections").fetchone() == ("1200",)
         assert connection.execute("show password_encryption").fetchone() == ("scram-sha-256",)
 
 

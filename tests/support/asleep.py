@@ -156,7 +156,7 @@ def asleep(sandbox: Sandbox, *teams: str) -> Iterator[Asleep]:
 def _begin(found: Asleep) -> None:
     """The inventory, and the platform as applied. Without a portal: it would have to run."""
     data = yaml.safe_load((scale.ROOT / "tenants.yaml").read_text())
-    data["platform"]["portal"] = {"enabled": False}
+    data["platform"] |= scale.NO_PORTAL
     # Two hundred of them are to fit the server's connections.
     data["sizes"] = {"asleep": {**DEFAULT_SIZES["small"].model_dump(), "connections": 5}}
     data["defaults"] |= {"airflow": "3.2.2", "size": "asleep"}

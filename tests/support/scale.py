@@ -15,6 +15,8 @@ from pathlib import Path
 from threading import Event, Thread
 from unittest.mock import patch
 
+import yaml
+
 from fleet import inventory
 from fleet.cli.common import desired
 from fleet.desired import naming, stacks
@@ -24,6 +26,7 @@ from tests.support import crowd
 from tests.support.api_server import ApiServer, running
 from tests.support.sandbox import Sandbox
 
+NO_PORTAL = {"portal": {"enabled": False}}
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -48,11 +51,12 @@ class Fleet:
         self.environment.pop("KUBECONFIG")
 
     def grow(self, count: int, *more: str) -> Path:
-        """``count`` teams as applied; the inventory may hold more."""
-        crowd.populate(
-            self.server, crowd.write_inventory(self.server.home / "applied.yaml", ROOT / "tenants.yaml", count)
-        )
-        return crowd.write_inventory(self.server.home / "tenants.yaml", ROOT / "tenants.yaml", count, *more)
+        """``count`` teams as applied; the inventory may hold more. Without a portal, which knows who is suspended."""
+        home = self.server.home
+        data = yaml.safe_load((ROOT / "tenants.yaml").read_text())
+        (home / "example.yaml").write_text(yaml.safe_dump(data | {"platform": data["platform"] | NO_PORTAL}))
+        crowd.populate(self.server, crowd.write_inventory(home / "applied.yaml", home / "example.yaml", count))
+        return crowd.write_inventory(home / "tenants.yaml", home / "example.yaml", count, *more)
 
     def run(self, *words: str) -> Cost:
         """One `fleet` command on the newest inventory."""
