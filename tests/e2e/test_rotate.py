@@ -19,12 +19,15 @@ from tests.support.sandbox import FLEET, Sandbox
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 TEAM, IMAGE = "vault", "fleet.local/vault:1"
-# Every minute a task, in a pod of its own, reads a connection and a variable that were stored before.
+# Twice a minute a task, in a pod of its own, reads a connection and a variable that were stored before.
 DAG = """
-from datetime import datetime
+from datetime import datetime, timedelta
 from airflow.sdk import Connection, Variable, dag, task
 
-@dag(schedule="* * * * *", start_date=datetime(2026, 1, 1), catchup=False, max_active_runs=2, is_paused_upon_creation=True)
+@dag(
+    schedule=timedelta(seconds=30), start_date=datetime(2026, 1, 1), catchup=False, max_active_runs=2,
+    is_paused_upon_creation=True,
+)
 def reader():
     @task
     def read():

@@ -1,9 +1,12 @@
-"""Real Airflows from one version to the next: with DAGs at work, with faults of every kind on the way, and back by hand."""
+"""Real Airflows from one version to the next: tried before, with DAGs at work, with faults of every kind on the way, and back
+by hand."""
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +19,11 @@ from typing import Any
 import pytest
 import yaml
 
+from fleet.apply import Event
+from fleet.upgrade.readiness import Readiness, check
 from tests.e2e.conftest import eventually
 from tests.support.cloudsql import forget
+from tests.support.real_team import RealTeam
 from tests.support.sandbox import FLEET, Sandbox
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -42,6 +48,12 @@ ticks()
 """
 # Ends whatever Airflow starts, but for its command line and for the preflight, which would find it out.
 CRASH = "import os, sys\nif not {'db', 'fab-db', 'dags', '-c'} & set(sys.argv): os._exit(3)\n"
+# Beside it: one that cannot be imported, one that asks for a variable; and, in an image to be tried, one whose import is in the
+# older version only.
+TAIL = "from airflow.sdk import dag, task\n@dag\ndef {name}():\n    @task\n    def one(): ...\n    one()\n{name}()\n"
+BROKEN = "import no_such_module\n" + TAIL.format(name="broken")
+ASKS = "from airflow.sdk import Variable\nVariable.get('motto')\n" + TAIL.format(name="asks")
+GONE = "from airflow.utils.log import action_logger\n" + TAIL.format(name="gone")
 MEMORY = {"api_server": 832, "scheduler": 832, "dag_processor": 512, "triggerer": 512, "worker": 512}
 SIZE = {
     **{part: {"cpu": "50m", "memory": f"{memory}Mi"} for part, memory in MEMORY.items()},
@@ -123,15 +135,20 @@ def image(name: str, version: str, **folders: Path) -> None:
 @pytest.fixture(scope="module")
 def row(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Row]:
     home = tmp_path_factory.mktemp("upgrade")
-    dags, plugins = home / "dags", home / "plugins"
+    dags, plugins, tried = home / "dags", home / "plugins", home / "tried"
     for folder in (dags, plugins):
         folder.mkdir()
     start = datetime.now(UTC).replace(microsecond=0)
     (dags / "ticks.py").write_text(DAG.replace("START", start.isoformat()))
+    (dags / "broken.py").write_text(BROKEN)
+    (dags / "asks.py").write_text(ASKS)
+    shutil.copytree(dags, tried)
+    (tried / "gone.py").write_text(GONE)
     (plugins / "crash.py").write_text(CRASH)
     for version in (BEFORE, AFTER):
         image("up", version, dags=dags)
     image("up-crash", AFTER, dags=dags, plugins=plugins)
+    image("up-tried", AFTER, dags=tried)
     row = Row(sandbox, home / "tenants.yaml")
     data = yaml.safe_load((CHECKOUT / "tenants.yaml").read_text())
     data["defaults"] |= {"airflow": BEFORE, "image": "fleet.local/up", "size": "tiny"}
@@ -140,12 +157,16 @@ def row(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         name: {"owner": "up@example.com", "executor": "LocalExecutor", "dags": {"source": "baked"}} for name in TEAMS
     }
     data["teams"]["up-b"]["executor"] = "KubernetesExecutor"
+    data["teams"]["up-b"]["values"] = {
+        "config": {"webserver": {"workers": "3"}}
+    }  # a setting that Airflow 3 does not know
     data["teams"][ASLEEP] = {"owner": "up@example.com", "suspended": True}
     row.inventory.write_text(yaml.safe_dump(data, sort_keys=False))
     try:
         row.fleet("apply", "--yes")
         for team in TEAMS:
             airflow(row, team, "connections", "add", "vault", "--conn-uri", "https://user:s3cret@vault.example.com")
+            airflow(row, team, "variables", "set", "motto", "semper idem")
             eventually(lambda team=team: any(state == "success" for _, state in row.ticks(team).values()))
         yield row
     finally:
@@ -157,6 +178,44 @@ def airflow(row: Row, team: str, *arguments: str) -> str:
     """Airflow's own command line, in the scheduler's pod."""
     command = ("deployment/airflow-scheduler", "--container", "scheduler", "--", "airflow", *arguments)
     return row.sandbox.kubectl("exec", "--namespace", f"airflow-{team}", *command)
+
+
+def trial(row: Row, team: str) -> tuple[Readiness, list[Event]]:
+    """What the preflight asks of the newer image, here of one with a DAG file that does not import with it."""
+    said: list[Event] = []
+    real = RealTeam(team, row.inventory, row.sandbox)
+    wanted = real.desired(airflow=AFTER, image="fleet.local/up-tried")
+    return asyncio.run(check(wanted, real.world, said.append)), said
+
+
+def test_what_would_be_migrated_and_what_would_break_is_known_before(row: Row) -> None:
+    eventually(lambda: row.asked("up-a", "select 1 from dag where dag_id = 'asks'") != [])
+    eventually(lambda: row.asked("up-a", "select 1 from import_error where filename = 'broken.py'") != [])
+    before = row.revision("up-a"), row.asked("up-a", "select count(*) from log")
+    found, said = trial(row, "up-a")
+    assert len(found.revisions["airflow"]) == 14 and found.revisions["airflow"][-1][0] == "d2f4e1b3c5a7"
+    assert found.revisions["fab"] == [] and found.newer == [] and found.untried == ""
+    assert found.sql.startswith("BEGIN;") and "version_num='d2f4e1b3c5a7'" in found.sql
+    assert list(found.new_import_errors) == ["gone.py"] and "action_logger" in found.new_import_errors["gone.py"]
+    assert found.blocking == [f"gone.py would not import any more: {found.new_import_errors['gone.py']}"]
+    assert found.lint == []
+    assert [(each.step, each.state) for each in said] == [("readiness", "started"), ("readiness", "done")]
+    assert (row.revision("up-a"), row.asked("up-a", "select count(*) from log")) == before
+    assert "readiness" not in row.sandbox.kubectl("get", "jobs", "--namespace", "airflow-up-a", "--output", "name")
+
+
+def test_a_database_of_a_later_airflow_and_a_setting_that_went_are_said(row: Row) -> None:
+    revision = row.revision("up-b")
+    with row.sandbox.team("up-b") as connection:
+        connection.execute("update alembic_version set version_num = 'ffffffffffff'")
+        try:
+            found, _ = trial(row, "up-b")
+        finally:
+            connection.execute("update alembic_version set version_num = %s", [revision])
+    assert found.newer == ["airflow"]
+    assert found.blocking[0] == "the database is newer than the image (airflow's migrations)"
+    (issue,) = found.lint
+    assert "`workers`" in issue and "`webserver`" in issue
 
 
 class Saboteur(Thread):
@@ -200,7 +259,7 @@ def test_three_faults_are_rolled_back_and_the_next_wave_is_not_begun(row: Row) -
     text, saboteur = row.inventory.read_text(), Saboteur(row)
     saboteur.start()
     status, report, _ = row.upgrade(
-        "--all", "--to", AFTER, "--max-failures", "3", "--gate-timeout", "150s", "--drain-timeout", "60s"
+        "--all", "--to", AFTER, "--max-failures", "3", "--gate-timeout", "100s", "--drain-timeout", "60s"
     )
     saboteur.join()
     assert saboteur.done
