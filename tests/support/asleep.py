@@ -149,8 +149,7 @@ def asleep(sandbox: Sandbox, *teams: str) -> Iterator[Asleep]:
             done.set()
             if node.ident:
                 node.join()
-            for team in teams:
-                fleet.destroy(team)
+            fleet.destroy(*teams)
 
 
 def _begin(found: Asleep) -> None:

@@ -18,9 +18,11 @@ from unittest.mock import patch
 import yaml
 
 from fleet import inventory
+from fleet.apply import PARALLEL
 from fleet.cli.common import desired
 from fleet.desired import naming, stacks
 from fleet.drivers.kubernetes import core
+from fleet.drivers.terraform import Stack
 from fleet.drivers.world import World
 from tests.support import crowd
 from tests.support.api_server import ApiServer, running
@@ -99,15 +101,19 @@ class Fleet:
             while not done.wait(0.5):
                 crowd.complete_jobs(cluster, namespace)
 
-    def destroy(self, name: str) -> None:
-        """Take a team's database and sign-on client away."""
+    def destroy(self, *names: str) -> None:
+        """Take teams' databases and sign-on clients away, some at once."""
         document = inventory.load(self.server.home / "tenants.yaml")
-        variables = desired(document).instances[name].parts["terraform"]["variables"]
+        wanted, room = desired(document).instances, asyncio.Semaphore(PARALLEL)
+
+        async def one(stack: Stack, name: str) -> None:
+            async with room:
+                await stack.destroy(name, wanted[name].parts["terraform"]["variables"], stacks.NO_SECRETS)
+                await stack.delete_workspace(name)
 
         async def work() -> None:
             stack = await World(document.inventory.platform).open_stack("team")
-            await stack.destroy(name, variables, stacks.NO_SECRETS)
-            await stack.delete_workspace(name)
+            await asyncio.gather(*(one(stack, name) for name in names))
 
         with self._outside():
             asyncio.run(work())
