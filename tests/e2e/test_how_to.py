@@ -48,6 +48,8 @@ ABOUT_A_TEAM = re.compile(
     r"/(override-values|when-it-went-wrong|change-keys|back-up-and-restore|upgrade-your-fleet|prove-the-walls|suspend-a-team"
     r"|official-chart|connect-your-identity-provider)\.md$"
 )
+# What such a page does is refused, or is something else, while there is anything to apply.
+APPLIED = re.compile(r"/(upgrade-your-fleet|change-keys)\.md$")
 
 # What cannot run here, and why.
 LEFT_OUT = {
@@ -127,7 +129,7 @@ class Desk:
         shutil.copy(CHECKOUT / "tenants.yaml", self.folder)
         if ABOUT_A_TEAM.search(page):
             self.fleet("add-team", "research", *OWNED, "--no-apply")
-            if "airflow-research" not in self.sandbox.kubectl("get", "namespaces"):
+            if APPLIED.search(page) or "airflow-research" not in self.sandbox.kubectl("get", "namespaces"):
                 self.fleet("apply", "research", "--yes")
 
     def put_in(self, command: str) -> str:
