@@ -64,7 +64,8 @@ def demo(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     yield Demo(made.stdout, inventory, sandbox)
 
 
-@pytest.fixture(scope="session")
+# Of a module and no longer: as long as Playwright runs, this thread has an event loop, in which nothing else can be run.
+@pytest.fixture(scope="module")
 def browser(sandbox: Sandbox) -> Iterator[Browser]:
     with chromium(sandbox) as browser:
         yield browser
