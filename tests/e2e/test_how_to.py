@@ -153,7 +153,7 @@ def _with_preparations(page: str) -> Iterator[Step]:
 def _work(desk: Desk, step: Step) -> Step:
     command = desk.put_in(step.command)
     if words := REFUSED.get(command):
-        command = f"{command} 2>&1 | grep {words}"
+        command = f"{command} 2>&1 | grep --fixed-strings '{words}'"
     return Step(command, step.shown)
 
 
