@@ -215,6 +215,16 @@ def test_the_dry_run_shows_waves_and_changes_nothing(fleet: Asleep) -> None:
     assert fleet.inventory.read_text() == text and not any(each.underway for each in fleet.memories().values())
 
 
+def test_an_entry_that_a_killed_run_did_not_write_is_written_and_nothing_is_done_twice(fleet: Asleep) -> None:
+    assert upgrade(fleet, "3.3.7")[0] == 0
+    before = fleet.memories()[SECOND].past
+    _enter(fleet, SECOND, airflow="3.3.6")
+    status, told = upgrade(fleet, "3.3.7")
+    assert status == 0 and told[SECOND]["state"] == "upgraded" and list(told) == [SECOND]
+    assert fleet.entries()[SECOND]["airflow"] == "3.3.7"
+    assert fleet.memories()[SECOND].past == before
+
+
 def test_back_by_hand_to_before_an_upgrade(fleet: Asleep) -> None:
     status, _ = upgrade(fleet, "3.4.0")
     assert status == 0
