@@ -106,7 +106,7 @@ async def _platform(desired: Desired, observed: Observed, world: World, tell: Te
         done = observed.platform or Record(PLATFORM)
         secrets = await portal.secrets(desired.portal, done, world)
         changes = await stack.apply("default", desired.platform["variables"], secrets)
-        done = done.with_part(PLATFORM, desired.platform, _now())
+        done = done.with_part(PLATFORM, desired.platform, now())
         await write_record(world, replace(done, providers=tuple(map(str, stack.providers()))), record.PLATFORM)
         return f"{len(changes)} resources, providers: {', '.join(map(str, stack.providers()))}"
 
@@ -115,7 +115,7 @@ async def _platform(desired: Desired, observed: Observed, world: World, tell: Te
 
 async def _portal(desired: Desired, world: World, tell: Tell) -> Outcome:
     async def work() -> str:
-        detail, done = await portal.make(desired.portal, world, _now())
+        detail, done = await portal.make(desired.portal, world, now())
         await write_record(world, done, record.PLATFORM)
         return detail
 
@@ -157,7 +157,7 @@ class Work:
         async def make() -> str:
             detail: str = await getattr(self, f"_make_{part}")(self._desired.parts[part])  # type: ignore[index]
             async with self._writing:
-                self._record = self._record.with_part(part, self._desired.parts[part], _now())  # type: ignore[index]
+                self._record = self._record.with_part(part, self._desired.parts[part], now())  # type: ignore[index]
                 await write_record(self.world, self._record)
             return detail
 
@@ -253,5 +253,6 @@ async def step(instance: str, name: str, work: Coroutine[Any, Any, str], tell: T
     tell(Event(instance, name, "done", time.monotonic() - started, detail))
 
 
-def _now() -> str:
+def now() -> str:
+    """The moment, as records and memories have it: ISO 8601 in UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -58,7 +58,7 @@ def refuse_downgrades(desired: Desired, observed: Observed) -> None:
     for name, instance in desired.instances.items():
         record = observed.instances.get(name, ObservedInstance(name)).record
         applied = record.parts.get("migration") if record else None
-        if applied and _numbers(instance.version) < _numbers(applied.inputs["version"]):
+        if applied and numbers(instance.version) < numbers(applied.inputs["version"]):
             raise FleetError(
                 f"Airflow {applied.inputs['version']} → {instance.version} is a downgrade; the database is migrated already",
                 where=name,
@@ -67,7 +67,8 @@ def refuse_downgrades(desired: Desired, observed: Observed) -> None:
             )
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def numbers(version: str) -> tuple[int, ...]:
+    """An Airflow version, so that the later one is the larger."""
     return tuple(map(int, version.split(".")))
 
 

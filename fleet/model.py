@@ -607,3 +607,12 @@ class Inventory(_Value):
     """The teams, by name."""
     instances: dict[Name, SharedInstance] = Field(default_factory=dict)
     """Shared instances."""
+
+    @property
+    def entries(self) -> dict[str, Deployment]:
+        """Every instance's entry, shared ones first."""
+        return {**self.instances, **self.teams}
+
+    def place(self, name: str) -> tuple[str, str]:
+        """Where an instance's entry stands, as a key path."""
+        return ("teams" if name in self.teams else "instances", name)

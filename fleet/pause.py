@@ -43,6 +43,13 @@ async def stop(cluster: Cluster, instance: str) -> int:
     return stopped
 
 
+async def stop_all(cluster: Cluster, instance: str) -> int:
+    """As :func:`stop`, and the pods of tasks are deleted: the database that is about to come knows nothing of them."""
+    stopped = await stop(cluster, instance)
+    await _end_tasks(cluster, instance)
+    return stopped
+
+
 async def start(cluster: Cluster, instance: str) -> int:
     """Scale every component that was stopped to what it was. Does not wait for the pods."""
     started = 0
@@ -61,8 +68,7 @@ async def is_stopped(cluster: Cluster, instance: str) -> bool:
     return all(manifest["spec"].get("replicas", 1) == 0 for _, manifest in await _components(cluster, instance))
 
 
-async def end_tasks(cluster: Cluster, instance: str) -> None:
-    """Delete the pods of tasks: the database that is about to come knows nothing of them."""
+async def _end_tasks(cluster: Cluster, instance: str) -> None:
     namespace = naming.namespace(instance)
     for pod in await cluster.list(core("pods", namespace), labels="component=worker", metadata_only=True):
         await cluster.delete(core("pods", namespace, pod["metadata"]["name"]))
@@ -90,7 +96,7 @@ async def let_end(cluster: Cluster, instance: str) -> None:
     A namespace that is deleted while pods end is looked at again only after half their longest grace period (Kubernetes,
     pkg/controller/namespace: ResourcesRemainingError), when they are long gone.
     """
-    await end_tasks(cluster, instance)
+    await _end_tasks(cluster, instance)
     await _still_running(cluster, instance, _LABELS, _END_SECONDS)
 
 

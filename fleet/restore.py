@@ -62,7 +62,7 @@ async def verify(chosen: Proof, world: World, tell: Tell) -> None:
 
     async def work() -> str:
         async with scratch(found, world) as fresh:
-            return await _prove(found, chosen, world, fresh)
+            return await prove(found, chosen, world, fresh)
 
     await step(chosen.instance, "proof", work(), tell)
 
@@ -84,7 +84,7 @@ async def restore(desired: DesiredInstance, chosen: Proof, world: World, tell: T
     """
     found = await source(desired.name, world)
     async with scratch(found, world) as fresh:
-        await step(desired.name, "proof", _prove(found, chosen, world, fresh), tell)
+        await step(desired.name, "proof", prove(found, chosen, world, fresh), tell)
         places = _Places(fresh, f"before_{found.database}_{secrets.token_hex(4)}")
         try:
             await step(desired.name, "stop", _stop(desired, world), tell)
@@ -97,16 +97,19 @@ async def restore(desired: DesiredInstance, chosen: Proof, world: World, tell: T
     await step(desired.name, "clean", _drop(places.aside, world), tell)
 
 
-async def _prove(found: Source, chosen: Proof, world: World, fresh: str) -> str:
+async def prove(found: Source, chosen: Proof, world: World, fresh: str) -> str:
+    """Restore a dump into an empty database, and hold it against its proof.
+
+    Raises:
+        FleetError: the dump is gone, damaged, or does not restore to what it was.
+    """
     restored = await load(found, world, chosen, fresh)
     check(chosen, proof.differences(chosen.tables, chosen.tables, restored))
     return f"{chosen.dump}: {len(restored)} tables, {chosen.rows} rows"
 
 
 async def _stop(desired: DesiredInstance, world: World) -> str:
-    stopped = await pause.stop(world.cluster, desired.name)
-    await pause.end_tasks(world.cluster, desired.name)
-    return f"{stopped} components"
+    return f"{await pause.stop_all(world.cluster, desired.name)} components"
 
 
 async def _switch(found: Source, places: _Places, world: World) -> str:

@@ -46,11 +46,7 @@ async def rotate(instance: str, key: Key, desire: Desire, world: World, tell: Te
         FleetError: something else is to be applied first, another run is at work on it, tasks do not end, or a step failed.
     """
     async with lease.held(world.cluster, instance, saying(instance, tell)):
-        if (await memory.read(world.cluster, instance)).underway:
-            raise FleetError(
-                "an upgrade has begun and is not over", where=instance,
-                hint=f"run it again, or `fleet rollback {instance}`", exit_code=ExitCode.REFUSED,
-            )  # fmt: skip
+        (await memory.read(world.cluster, instance)).refuse()
         await _Rotation(instance, key, desire, world, tell, patience).run()
 
 

@@ -31,7 +31,7 @@ def access(
 
     form = report.output(output)
     document = common.load(inventory, context)
-    deployments = {**document.inventory.instances, **document.inventory.teams}
+    deployments = document.inventory.entries
     if name is None and user is None:
         raise FleetError("whose access?", hint="`fleet access TEAM`, or `--user NAME`", exit_code=ExitCode.REFUSED)
     chosen = common.known([name], deployments) if name else deployments.keys()

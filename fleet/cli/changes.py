@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fleet.cli import common
-from fleet.errors import ExitCode, FleetError
 
 if TYPE_CHECKING:
     from fleet.plan import Plan
@@ -117,15 +116,11 @@ def make(found: Plan, sight: common.Sight, command: str, inventory: Path) -> Non
 
 
 async def _refuse_underway(found: Plan, sight: common.Sight) -> None:
-    """An upgrade that was cut off holds tasks back, may have moved the database, and knows the way on and back."""
     from fleet.upgrade import memory
 
     for name, each in (await memory.read_all(sight.world.cluster)).items():
-        if each.underway and name in found.instances:
-            raise FleetError(
-                f"an upgrade to {each.underway.to} has begun and is not over", where=name,
-                hint=f"run that upgrade again, or `fleet rollback {name}`", exit_code=ExitCode.REFUSED,
-            )  # fmt: skip
+        if name in found.instances:
+            each.refuse()
 
 
 async def _resources(found: Plan, sight: common.Sight) -> dict[str, list[str]]:

@@ -105,7 +105,7 @@ def logs(
     from fleet.pods import log_lines
 
     document = common.load(inventory, context)
-    common.known([name], {**document.inventory.instances, **document.inventory.teams})
+    common.known([name], document.inventory.entries)
 
     async def work() -> int:
         from fleet.drivers.world import World
@@ -130,7 +130,7 @@ def open_page(
     from fleet.desired import naming
 
     wanted = common.load(inventory).inventory
-    common.known([name], {**wanted.instances, **wanted.teams})
+    common.known([name], wanted.entries)
     url = naming.url(wanted.platform, name)
     if wanted.platform.urls == "service":
         forward = (
@@ -177,7 +177,7 @@ def _upgrades(name: str, document: Document) -> list[report.Row]:
     from fleet.drivers.world import World
     from fleet.upgrade import memory
 
-    if name not in {**document.inventory.instances, **document.inventory.teams}:
+    if name not in document.inventory.entries:
         raise FleetError(
             f"there is no run and no team `{name}`", hint="`fleet history` lists the runs", exit_code=ExitCode.REFUSED
         )

@@ -47,8 +47,8 @@ def _write(name: str, value: bool | None, inventory: Path, context: str | None, 
 
     said = "suspended" if value else "no longer suspended"
     there = common.load(inventory).inventory
-    common.known([name], [*there.teams, *there.instances])
-    keys = ("teams" if name in there.teams else "instances", name, "suspended")
+    common.known([name], there.entries)
+    keys = (*there.place(name), "suspended")
     if no_apply:
         edit.set_value(inventory, keys, value)
         common.say(f"{inventory}: {name} is {said}; `fleet apply {name}` makes it so")

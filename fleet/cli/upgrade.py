@@ -166,7 +166,7 @@ def _prepare(document: Document, chosen: Chosen, aim: Aim) -> tuple[Upgrade, com
     """What is to be done, seen against the world."""
     from fleet.upgrade import memory, run
 
-    common.known(chosen.teams, [*document.inventory.instances, *document.inventory.teams])
+    common.known(chosen.teams, document.inventory.entries)
     after, edits = run.preview(document, chosen, aim)
     sight = common.run(common.look(after))
     memories = common.run(memory.read_all(sight.world.cluster))
@@ -216,9 +216,9 @@ def _carry_out(runner: Runner, inventory: Path, form: Output) -> None:
         typer.Exit: not every instance was upgraded.
     """
     from fleet import journal
-    from fleet.apply import Outcome
+    from fleet.apply import Outcome, now
     from fleet.cli.live import live
-    from fleet.upgrade.report import Rollout, now
+    from fleet.upgrade.report import Rollout
 
     command, started = " ".join(["fleet", *sys.argv[1:]]), now()
     shown = nullcontext(_as_json) if form == "json" else live(runner.upgrade.groups)
@@ -302,7 +302,7 @@ def rollback(
     from fleet.upgrade.flow import Settings
 
     document = common.load(inventory, context)
-    common.known([name], [*document.inventory.instances, *document.inventory.teams])
+    common.known([name], document.inventory.entries)
     sight = common.run(common.look(document))
     choice = common.run(by_hand.choose(name, to_revision, from_backup, sight.world))
     typer.echo(f"{name}: back to {choice.words}")

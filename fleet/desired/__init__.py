@@ -70,7 +70,7 @@ def build(
     Args:
         rotated: instance → key → how often it was changed. That is no wish but a fact of the world, which plans look at.
     """
-    deployments = {**inventory.instances, **inventory.teams}
+    deployments = inventory.entries
     suspended = [name for name, deployment in deployments.items() if deployment.suspended]
     return Desired(
         platform={"modules": contents.platform_stack, "variables": stacks.platform(inventory)},

@@ -33,13 +33,6 @@ _PAUSE_SECONDS = (0.2, 10.0)  # between two looks at an operation: the first, an
 
 
 @dataclass(frozen=True)
-class Disk:
-    """Where an instance's databases lie."""
-
-    size: int | None  # bytes, the most that it may have; None: it grows as it needs
-
-
-@dataclass(frozen=True)
 class CloudSql:
     """One Cloud SQL instance."""
 
@@ -50,14 +43,17 @@ class CloudSql:
         answer = await self._call("SqlDatabasesServiceClient", "list", {})
         return [str(each.name) for each in answer.items]
 
-    async def disk(self) -> Disk:
-        """How large the disk may become: `settings.dataDiskSizeGb`, or up to `storageAutoResizeLimit` (0: no limit) where
-        `storageAutoResize` lets it grow (https://cloud.google.com/sql/docs/postgres/instance-settings)."""
+    async def disk(self) -> int | None:
+        """How many bytes the disk may have at most; None: it grows as it needs.
+
+        That is `settings.dataDiskSizeGb`, or up to `storageAutoResizeLimit` (0: no limit) where `storageAutoResize` lets it
+        grow (https://cloud.google.com/sql/docs/postgres/instance-settings).
+        """
         settings = (await self._call("SqlInstancesServiceClient", "get", {})).settings
         size, limit = settings.data_disk_size_gb, int(settings.storage_auto_resize_limit or 0)
         if size is None or (settings.storage_auto_resize and not limit):
-            return Disk(None)
-        return Disk((max(int(size), limit) if settings.storage_auto_resize else int(size)) * _GIB)
+            return None
+        return (max(int(size), limit) if settings.storage_auto_resize else int(size)) * _GIB
 
     async def create_database(self, name: str) -> None:
         """Make an empty database."""

@@ -71,16 +71,6 @@ class Metadata:
             rows = await connection.execute(query, [list(_BUSY)])
             return [f"{dag}.{task} ({run})" for dag, task, run in await rows.fetchall()]
 
-    async def size(self) -> int:
-        """Bytes of the database.
-
-        Raises:
-            FleetError: as above.
-        """
-        async with self.login.connected(self.database) as connection:
-            row = await (await connection.execute("select pg_database_size(current_database())")).fetchone()
-        return int(row[0]) if row else 0
-
     async def import_errors(self) -> set[tuple[str, str]]:
         """Bundle and file of each DAG file that the running Airflow cannot import.
 

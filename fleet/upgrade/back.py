@@ -12,11 +12,10 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
-from fleet import pause, proof, record
+from fleet import pause, record
 from fleet.apply import Tell, gone, step, write_record
-from fleet.backup import check, load, scratch, source
+from fleet.backup import scratch, source
 from fleet.desired import DesiredInstance, migration, naming
 from fleet.drivers.kubernetes import core, group
 from fleet.drivers.metadata import Metadata
@@ -25,9 +24,9 @@ from fleet.drivers.world import World
 from fleet.errors import FleetError
 from fleet.keys import ensure
 from fleet.record import Applied
-from fleet.restore import choose, run_job
+from fleet.restore import choose, prove, run_job
 from fleet.upgrade import gates
-from fleet.upgrade.memory import Origin
+from fleet.upgrade.memory import Origin, Underway
 
 # A server that restarts, or fails over to its other zone.
 _DATABASE_SECONDS = 600.0
@@ -53,6 +52,11 @@ class Way:
     pools: Mapping[str, int]
     counted: bool
     by_backup: bool = False
+
+    @classmethod
+    def of(cls, underway: Underway) -> Way:
+        """Back from an upgrade that has begun."""
+        return cls(underway.origin, underway.image, underway.dump, underway.pools, underway.counted)
 
 
 def as_before(desired: DesiredInstance, origin: Origin) -> DesiredInstance:
@@ -197,8 +201,7 @@ async def _restore(instance: str, dump: str, world: World) -> None:
     chosen, found = await choose(instance, dump, world), await source(instance, world)
     aside = f"before_{found.database}_{secrets.token_hex(4)}"
     async with scratch(found, world) as fresh:
-        restored = await load(found, world, chosen, fresh)
-        check(chosen, proof.differences(chosen.tables, chosen.tables, restored))
+        await prove(found, chosen, world, fresh)
         await switch(await world.database_admin(), found.database, fresh, aside)
     await world.cloud_sql.delete_database(aside)
 
@@ -230,8 +233,3 @@ async def forget_migrations(instance: DesiredInstance, world: World) -> None:
         path = group("batch/v1", "jobs", instance.namespace, job["metadata"]["name"])
         await world.cluster.delete(path)
         await gone(world, path)
-
-
-def now() -> str:
-    """The moment, as memory has it."""
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from fleet.apply import Tell, step
+from fleet.apply import Tell, now, step
 from fleet.desired import DesiredInstance
 from fleet.drivers.world import World
 from fleet.errors import ExitCode, FleetError
@@ -12,7 +12,7 @@ from fleet.inventory import edit
 from fleet.inventory.document import Document
 from fleet.lease import holder
 from fleet.upgrade import drain, memory, targets
-from fleet.upgrade.back import Way, go, metadata, now
+from fleet.upgrade.back import Way, go, metadata
 from fleet.upgrade.flow import Settings
 from fleet.upgrade.memory import Memory, Underway
 
@@ -37,11 +37,7 @@ async def choose(instance: str, number: int | None, by_backup: bool, world: Worl
         FleetError: there is none such, or it left no backup.
     """
     found = await memory.read(world.cluster, instance)
-    if found.underway and number is None:
-        now = found.underway
-        way = Way(now.origin, now.image, now.dump, now.pools, now.counted)
-    else:
-        way = _past(found, number)
+    way = Way.of(found.underway) if found.underway and number is None else _past(found, number)
     if by_backup and not way.dump:
         raise FleetError("that upgrade left no backup", where=instance, exit_code=ExitCode.REFUSED)
     if found.underway is None and not by_backup:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from fleet import lease, pause, record
-from fleet.apply import Tell, Work, saying, step
+from fleet.apply import Tell, Work, now, saying, step
 from fleet.backup import backup
 from fleet.desired import DesiredInstance, naming
 from fleet.drivers.kubernetes import core
@@ -90,10 +90,7 @@ class _Upgrade:
         if self._memory.underway is None:
             await step(self.name, "begin", self._begin(), self.tell)
         elif self._now.to != self.order.to:
-            raise FleetError(
-                f"an upgrade to {self._now.to} has begun and is not over", where=self.name,
-                hint=f"run that again, or `fleet rollback {self.name}`", exit_code=ExitCode.REFUSED,
-            )  # fmt: skip
+            self._memory.refuse()
         if self._now.phase != "back":
             try:
                 await self._forward()
@@ -114,13 +111,13 @@ class _Upgrade:
         await memory.write(self.world.cluster, self._memory)
 
     async def _end(self, outcome: str, why: str = "") -> None:
-        self._memory = self._memory.ended(outcome, back.now(), why)
+        self._memory = self._memory.ended(outcome, now(), why)
         await memory.write(self.world.cluster, self._memory)
 
     async def _begin(self) -> str:
         """Note how it is now: from here on the way back is known."""
         image = str(self.desired.parts["migration"]["image"])
-        underway = Underway(self.order.to, image, back.now(), holder(), await self._origin())
+        underway = Underway(self.order.to, image, now(), holder(), await self._origin())
         self._memory = replace(self._memory, underway=underway)
         await memory.write(self.world.cluster, self._memory)
         return f"from Airflow {underway.origin.version}, {underway.origin.image}"
@@ -185,9 +182,7 @@ class _Upgrade:
         await self._note(phase="saved", dump=made.dump if made else "")
 
     async def _stop(self) -> str:
-        stopped = await pause.stop(self.world.cluster, self.name)
-        await pause.end_tasks(self.world.cluster, self.name)
-        return f"{stopped} components"
+        return f"{await pause.stop_all(self.world.cluster, self.name)} components"
 
     async def _undrain(self) -> str:
         await (await self._metadata()).set_slots(self._now.pools)
@@ -201,7 +196,7 @@ class _Upgrade:
 
     async def _back(self) -> Done:
         now = self._now
-        way = back.Way(now.origin, now.image, now.dump, now.pools, now.counted)
+        way = back.Way.of(now)
         error = FleetError(now.failed.splitlines()[0] if now.failed else "interrupted", where=self.name)
         try:
             said = await back.go(self.desired, way, self.world, self.tell, self.settings.gate)

@@ -13,7 +13,7 @@ from typing import Any
 
 from fleet.desired import naming
 from fleet.drivers.kubernetes import Cluster, core
-from fleet.errors import FleetError
+from fleet.errors import ExitCode, FleetError
 from fleet.report import Row
 
 LABEL = "fleet/upgrades"
@@ -70,6 +70,18 @@ class Memory:
     instance: str
     underway: Underway | None = None
     past: tuple[Past, ...] = ()  # the newest last
+
+    def refuse(self) -> None:
+        """One that was cut off holds tasks back, may have moved the database, and knows the way on and back.
+
+        Raises:
+            FleetError: an upgrade is under way.
+        """
+        if self.underway is not None:
+            raise FleetError(
+                f"an upgrade to {self.underway.to} has begun and is not over", where=self.instance,
+                hint=f"run that upgrade again, or `fleet rollback {self.instance}`", exit_code=ExitCode.REFUSED,
+            )  # fmt: skip
 
     def ended(self, outcome: str, at: str, why: str = "") -> Memory:
         """With the upgrade that was under way in the past."""

@@ -15,7 +15,6 @@ from typing import Any
 from fleet import lease
 from fleet.budget import quantity
 from fleet.desired import DesiredInstance, naming
-from fleet.drivers.cloudsql import Disk
 from fleet.drivers.kubernetes import Cluster, Manifest, core, group
 from fleet.drivers.postgres import Usage, usage
 from fleet.drivers.world import World
@@ -46,7 +45,7 @@ class _Seen:
     leases: Mapping[str, Manifest]  # instance → Lease
     images: frozenset[str] | None  # on any node; None: nobody knows
     database: Usage | FleetError
-    disk: Disk | FleetError
+    disk: int | FleetError | None  # bytes, at most; None: it grows as it needs
 
 
 async def look(
@@ -97,7 +96,7 @@ async def _usage(world: World) -> Usage | FleetError:
         return error
 
 
-async def _disk(world: World) -> Disk | FleetError:
+async def _disk(world: World) -> int | FleetError | None:
     try:
         return await world.cloud_sql.disk()
     except FleetError as error:
@@ -133,12 +132,12 @@ def _space(database: str, others: Sequence[str], seen: _Seen, backups: int) -> I
 
 
 def space(
-    database: str, others: Sequence[str], sizes: Mapping[str, int | None], disk: Disk, backups: int
+    database: str, others: Sequence[str], sizes: Mapping[str, int | None], disk: int | None, backups: int
 ) -> Iterator[Finding]:
-    """Whether a disk takes so many restored databases more: this one, and the largest of the others."""
-    if disk.size is None:
+    """Whether a disk of so many bytes takes so many restored databases more: this one, and the largest of the others."""
+    if disk is None:
         return
-    free = disk.size - sum(size or 0 for size in sizes.values())
+    free = disk - sum(size or 0 for size in sizes.values())
     need = (sizes.get(database) or 0) + sum(nlargest(backups - 1, (sizes.get(name) or 0 for name in others)))
     if need > free:
         what = f"the server's disk has {_mib(free)} free; backups that are restored beside their databases take {_mib(need)}"

@@ -47,11 +47,6 @@ class Rollout:
         return cls(command, holder(), started, seconds, moves, checks.lines, checks.sql, results)
 
 
-def now() -> str:
-    """The moment."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
 def keep(rollout: Rollout) -> Path:
     """Write the report down, as Markdown and as JSON, among this machine's; gives the Markdown's path."""
     folder = paths.state_dir() / "reports"

@@ -114,7 +114,7 @@ def prepare(
     for name in edits:
         if name not in there:
             continue
-        wanted = resolve(after.inventory, name, targets.entries(after.inventory)[name])
+        wanted = resolve(after.inventory, name, after.inventory.entries[name])
         parts = frozenset(change.part for change in found.instances.get(name, ()))
         memory = memories.get(name, Memory(name))
         if parts or edits[name] or memory.underway:
@@ -237,7 +237,7 @@ class Runner:
         return done
 
     def _closed(self, name: str) -> str:
-        window = targets.entries(self.upgrade.document.inventory)[name].window
+        window = self.upgrade.document.inventory.entries[name].window
         # What an earlier run began may have no page by now: it does not wait for a window.
         if window is None or self.ignore_windows or self.upgrade.orders[name].begun:
             return ""

@@ -9,7 +9,7 @@ from fleet import waves
 from fleet.desired.resolve import resolve, with_tag
 from fleet.errors import ExitCode, FleetError, FleetErrors
 from fleet.inventory.document import Document, Keys
-from fleet.model import Deployment, Inventory, OfficialChart
+from fleet.model import Inventory, OfficialChart
 from fleet.waves import Group
 
 
@@ -47,11 +47,6 @@ class Aim:
         return self.airflow is None and self.image is None and self.chart is None
 
 
-def entries(inventory: Inventory) -> dict[str, Deployment]:
-    """Every instance's entry, in the inventory's order."""
-    return {**inventory.instances, **inventory.teams}
-
-
 def choose(inventory: Inventory, chosen: Chosen) -> list[Group]:
     """The waves, with those of their instances that are chosen.
 
@@ -59,7 +54,7 @@ def choose(inventory: Inventory, chosen: Chosen) -> list[Group]:
         FleetError: a wave is not there, or a label is no `key=value`.
     """
     labels = _labels(chosen.labels)
-    there = entries(inventory)
+    there = inventory.entries
     names = {
         name
         for name, entry in there.items()
@@ -104,8 +99,7 @@ def edits(document: Document, names: Sequence[str], aim: Aim) -> dict[str, dict[
 
 def _edits(document: Document, name: str, aim: Aim) -> dict[Keys, str]:
     inventory = document.inventory
-    kind = "teams" if name in inventory.teams else "instances"
-    entry = entries(inventory)[name]
+    entry, place = inventory.entries[name], inventory.place(name)
     now = resolve(inventory, name, entry)
     wanted: dict[Keys, str] = {}
     if aim.airflow and aim.airflow != now.version:
@@ -113,30 +107,28 @@ def _edits(document: Document, name: str, aim: Aim) -> dict[Keys, str]:
         if not aim.image and with_tag(image, "x") == image:
             raise FleetError(
                 f"its image {image} has a tag of its own, so Airflow {aim.airflow} would not be in it",
-                where=document.where(kind, name, "image"), hint="give the image for that version as well: --image",
+                where=document.where(*place, "image"), hint="give the image for that version as well: --image",
             )  # fmt: skip
-        wanted[kind, name, "airflow"] = aim.airflow
+        wanted[*place, "airflow"] = aim.airflow
     if aim.image and with_tag(aim.image, aim.airflow or now.version) != now.image:
-        wanted[kind, name, "image"] = aim.image
+        wanted[*place, "image"] = aim.image
     if aim.chart:
         if not isinstance(entry.chart, OfficialChart):
             raise FleetError(
                 "its entry has no official chart, so no version of one either",
-                where=document.where(kind, name), hint="fleet's own chart comes with fleet; leave the team out",
+                where=document.where(*place), hint="fleet's own chart comes with fleet; leave the team out",
             )  # fmt: skip
         if aim.chart != entry.chart.version:
-            wanted[kind, name, "chart", "version"] = aim.chart
+            wanted[*place, "chart", "version"] = aim.chart
     return wanted
 
 
 def as_it_was(document: Document, name: str, version: str, image: str) -> Mapping[Keys, str]:
     """What to write into an entry so that it says a version and an image of before."""
-    now = resolve(document.inventory, name, entries(document.inventory)[name])
-    kind = "teams" if name in document.inventory.teams else "instances"
+    entry, place = document.inventory.entries[name], document.inventory.place(name)
     wanted: dict[Keys, str] = {}
-    if now.version != version:
-        wanted[kind, name, "airflow"] = version
-    entry = entries(document.inventory)[name]
+    if resolve(document.inventory, name, entry).version != version:
+        wanted[*place, "airflow"] = version
     if with_tag(entry.image or document.inventory.defaults.image, version) != image:
-        wanted[kind, name, "image"] = image
+        wanted[*place, "image"] = image
     return wanted

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from fleet.drivers.cloudsql import Disk
 from fleet.upgrade.paths import problem
 from fleet.upgrade.preflight import room, space
 
@@ -80,6 +79,6 @@ SIZES = {"postgres": 10 * MIB, "research": 40 * MIB, "data": 30 * MIB, "ml": 20 
 )
 def test_a_disk_takes_the_restored_backups_or_is_too_small(disk: int | None, backups: int, said: str) -> None:
     size = None if disk is None else disk * MIB
-    found = list(space("research", ["data", "ml", "nobody"], SIZES, Disk(size), backups))
+    found = list(space("research", ["data", "ml", "nobody"], SIZES, size, backups))
     assert [each.blocking for each in found] == ([True] if said else [])
     assert all(said in each.what for each in found)
