@@ -15,8 +15,13 @@ demo: .venv/.done ## set everything up, add two teams, run a DAG in each, show t
 	PATH="$(CURDIR)/$(BIN):$$PATH" sandbox/demo.sh
 
 .PHONY: test
-test: lint sandbox-up browser ## everything: linters, then all four layers of tests, on a sandbox that is up (built if need be)
-	$(PYTEST) tests/unit tests/golden tests/integration tests/e2e
+test: .venv/.done ## everything: linters, then all four layers of tests, on a sandbox that is up (built if need be)
+	$(MAKE) --jobs=2 lint needed
+	$(BIN)/python -m tests
+
+.PHONY: needed
+needed: sandbox-up # one after the other: both install packages
+	$(MAKE) browser
 
 .PHONY: browser
 browser: ## what the tests look at pages with: Debian's Chromium, and certutil, by which it trusts the sandbox's certificates

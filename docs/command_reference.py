@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from typer.main import get_command
 
 from fleet.cli.main import app
+from fleet.drift.report import METRICS as DRIFT
 from fleet.errors import ExitCode
-from fleet.metrics import METRICS
+from fleet.metrics import METRICS, Metric
 
 MADE = "<!-- Made by docs/generate.py; change the code and run it again. -->"
 
@@ -51,8 +52,20 @@ def _metrics() -> str:
         "instances are in.",
         "",
     ]
-    rows = [[f"`{each.name}`", ", ".join(f"`{label}`" for label in each.labels), each.meaning] for each in METRICS]
-    return "\n".join([*lines, *_table(["metric", "labels", "meaning"], rows)])
+    drift = [
+        "## Drift",
+        "",
+        "`fleet drift --output prometheus` prints these. Those of the look on a schedule are served by the Service",
+        "`fleet-metrics` in `fleet-system`, port 8080, at `/metrics` ([how to](../how-to/schedule-drift.md));",
+        "`fleet status --output prometheus` has them too, where there is such a look.",
+        "",
+    ]
+    return "\n".join([*lines, *_gauges(METRICS), *drift, *_gauges(DRIFT)])
+
+
+def _gauges(metrics: Iterable[Metric]) -> list[str]:
+    rows = [[f"`{each.name}`", ", ".join(f"`{label}`" for label in each.labels), each.meaning] for each in metrics]
+    return [*_table(["metric", "labels", "meaning"], rows)]
 
 
 def _command(path: str, command: Any) -> Iterator[str]:

@@ -10,6 +10,7 @@ sys.path.insert(0, str(DOCS))  # for the modules beside this one, when it is not
 
 import attempts_reference  # noqa: E402
 import command_reference  # noqa: E402
+import drift_reference  # noqa: E402
 import inventory_reference  # noqa: E402
 
 
@@ -19,6 +20,7 @@ def pages() -> dict[str, str]:
         **inventory_reference.pages(),
         **command_reference.pages(),
         **attempts_reference.pages(),
+        **drift_reference.pages(),
         "adr/README.md": _decisions(),
     }
 

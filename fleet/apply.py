@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from fleet import keys, lease, paths, portal, record
+from fleet import job, keys, lease, migrated, paths, portal, record
 from fleet.desired import Desired, DesiredInstance, naming
-from fleet.diff import PLATFORM, PORTAL
+from fleet.diff import DRIFT, PLATFORM, PORTAL
 from fleet.drivers.kubernetes import core, group
 from fleet.drivers.world import World
 from fleet.errors import FleetError
@@ -55,7 +55,8 @@ async def apply(plan: Plan, desired: Desired, observed: Observed, world: World, 
     """Carry out a plan: the platform, then the instances side by side; one's failure stops no other.
 
     Returns:
-        An outcome per instance of the plan, in the plan's order, then the portal's; only the platform's where that failed.
+        An outcome per instance of the plan, in the plan's order, then the platform's releases'; only the platform's where
+        that failed.
     """
     started = time.monotonic()
     try:
@@ -72,8 +73,9 @@ async def apply(plan: Plan, desired: Desired, observed: Observed, world: World, 
         _within(room, Work(desired.instances[name], world, tell), {change.part for change in changes})
         for name, changes in plan.instances.items()
     ]
-    # No instance stands on the portal: it is made beside them, and they go on where it fails.
-    return await asyncio.gather(*instances, *([_portal(desired, world, tell)] if plan.portal else []))
+    # No instance stands on these: they are made beside them, and they go on where one fails.
+    done, beside = await asyncio.gather(asyncio.gather(*instances), _releases(plan, desired, world, tell))
+    return [*done, *beside]
 
 
 def saying(instance: str, tell: Tell) -> Callable[[str], None]:
@@ -104,8 +106,12 @@ async def _platform(desired: Desired, observed: Observed, world: World, tell: Te
     async def work() -> str:
         stack = await world.open_stack("platform")
         done = observed.platform or Record(PLATFORM)
-        secrets = await portal.secrets(desired.portal, done, world)
+        secrets = {
+            **await portal.secrets(desired.portal, done, world), **await job.secrets(desired.drift, done, world),
+        }  # fmt: skip
         changes = await stack.apply("default", desired.platform["variables"], secrets)
+        if desired.drift:
+            await job.role(desired.drift, world)
         done = done.with_part(PLATFORM, desired.platform, now())
         await write_record(world, replace(done, providers=tuple(map(str, stack.providers()))), record.PLATFORM)
         return f"{len(changes)} resources, providers: {', '.join(map(str, stack.providers()))}"
@@ -113,16 +119,28 @@ async def _platform(desired: Desired, observed: Observed, world: World, tell: Te
     await step(PLATFORM, "terraform", work(), tell)
 
 
-async def _portal(desired: Desired, world: World, tell: Tell) -> Outcome:
+async def _releases(plan: Plan, desired: Desired, world: World, tell: Tell) -> list[Outcome]:
+    """The portal and the look at drift, one after the other: both are in the platform's record."""
+    made: dict[str, Callable[[], Coroutine[Any, Any, tuple[str, Record]]]] = {}
+    if plan.portal:
+        made[PORTAL] = lambda: portal.make(desired.portal, world, now())
+    if plan.drift:
+        made[DRIFT] = lambda: job.make(desired.drift, desired.inventory, world, now())
+    return [await _release(part, make, world, tell) for part, make in made.items()]
+
+
+async def _release(
+    part: str, make: Callable[[], Coroutine[Any, Any, tuple[str, Record]]], world: World, tell: Tell
+) -> Outcome:
     async def work() -> str:
-        detail, done = await portal.make(desired.portal, world, now())
+        detail, done = await make()
         await write_record(world, done, record.PLATFORM)
         return detail
 
     started = time.monotonic()
     try:
         async with lease.held(world.cluster, PLATFORM, saying(PLATFORM, tell)):
-            await step(PLATFORM, PORTAL, work(), tell)
+            await step(PLATFORM, part, work(), tell)
     except FleetError as error:
         return Outcome(PLATFORM, error, time.monotonic() - started)
     return Outcome(PLATFORM, None, time.monotonic() - started)
@@ -171,7 +189,10 @@ class Work:
         }
         changes = await stack.apply(self.name, inputs["variables"], secrets)
         providers = tuple(map(str, stack.providers()))
-        self._record = replace(self._record, providers=providers)
+        administrator = (await self.world.database_admin()).user
+        self._record = replace(self._record, providers=providers, administrator=administrator)
+        if "migration" in self._record.parts and inputs["variables"]["database"].get("reader") != self._reader():
+            await self._settle()
         return f"{len(changes)} resources, providers: {', '.join(providers)}"
 
     async def _make_guardrails(self, inputs: dict[str, Any]) -> str:
@@ -203,26 +224,41 @@ class Work:
             await gone(self.world, path)
         await self.world.cluster.create(group("batch/v1", "jobs", namespace), job)
         await wait_for_job(self.world.cluster, namespace, name)
+        await self._settle()
         return str(inputs["image"])
 
+    def _reader(self) -> str | None:
+        """Who reads the catalogues, as Terraform was told last."""
+        applied = self._record.parts.get("terraform")
+        reader: str | None = applied.inputs["variables"]["database"].get("reader") if applied else None
+        return reader
+
+    async def _settle(self) -> None:
+        """Note which migrations ran last: that is what drift is told by."""
+        revisions = await migrated.settle(self._desired, self.world)
+        self._record = replace(self._record, revisions=revisions)
+
     async def _make_airflow(self, inputs: dict[str, Any]) -> str:
-        chart = await self._airflow_chart(inputs["chart"])
+        chart = await airflow_chart(self._desired, self.world)
         done = await self._upgrade(chart, naming.AIRFLOW_RELEASE, self._desired.namespace, inputs)
         # Recorded as applied only when healthy: a run that ended before is taken up here by the next.
         if not self._desired.suspended:
             await step(self.name, "healthy", self._healthy(), self.tell)
         return done
 
-    async def _airflow_chart(self, chosen: str | dict[str, str]) -> Path:
-        if isinstance(chosen, str):
-            return paths.asset("charts") / "airflow"
-        if self._desired.chart_folder is not None:
-            return self._desired.chart_folder
-        return await self.world.helm.pull("airflow", chosen["repository"], chosen["version"])
-
     async def _healthy(self) -> str:
         await wait_until_healthy(self.world.cluster, self._desired, self._patience)
         return self._desired.url
+
+
+async def airflow_chart(desired: DesiredInstance, world: World) -> Path:
+    """The chart that installs an instance's Airflow; fetched, where it is in a repository."""
+    chosen = desired.parts["airflow"]["chart"]
+    if isinstance(chosen, str):
+        return paths.asset("charts") / "airflow"
+    if desired.chart_folder is not None:
+        return desired.chart_folder
+    return await world.helm.pull("airflow", chosen["repository"], chosen["version"])
 
 
 async def gone(world: World, path: str) -> None:

@@ -9,9 +9,12 @@ from typing import Any, Literal
 from fleet.desired import PARTS, Desired, DesiredInstance, Part, secrets
 from fleet.errors import ExitCode, FleetError
 from fleet.observe import Observed, ObservedInstance
+from fleet.record import Record
 
 PLATFORM = "platform"  # stands for the platform where an instance's name would stand
-PORTAL: Literal["portal"] = "portal"  # the part of it that is a Helm release
+# The parts of it that are Helm releases: the door for people, and the look at drift on a schedule.
+PORTAL: Literal["portal"] = "portal"
+DRIFT: Literal["drift"] = "drift"
 _SHORT = 48  # characters of a value that is shown in a reason
 _MANY = 6  # reasons shown one by one
 
@@ -21,7 +24,7 @@ class Change:
     """One part of one instance that is not as it should be, and why."""
 
     instance: str
-    part: Part | Literal["platform", "portal"]
+    part: Part | Literal["platform", "portal", "drift"]
     action: Literal["create", "update", "repair", "remove"]
     reasons: tuple[str, ...]
 
@@ -40,11 +43,15 @@ def diff(desired: Desired, observed: Observed, *, refresh: bool = False) -> Diff
     Args:
         refresh: take every part for changed, since the world may have changed behind the records.
     """
-    changes = [*_platform(desired, observed, refresh), *_portal(desired, observed, refresh)]
+    changes = [
+        *_platform(desired, observed, refresh),
+        *_release(PORTAL, desired.portal, observed.portal, observed.platform, refresh),
+        *_release(DRIFT, desired.drift, observed.drift, observed.platform, refresh),
+    ]
     for name, instance in desired.instances.items():
         changes += _instance(instance, observed.instances.get(name, ObservedInstance(name)), refresh)
     orphans = sorted(
-        name for name, each in observed.instances.items() if name not in desired.instances and not _kept(each)
+        name for name, each in observed.instances.items() if name not in desired.instances and not kept(each)
     )
     return Difference(tuple(changes), tuple(orphans))
 
@@ -80,17 +87,23 @@ def _platform(desired: Desired, observed: Observed, refresh: bool) -> Iterator[C
         yield Change(PLATFORM, "platform", "update", reasons)
 
 
-def _portal(desired: Desired, observed: Observed, refresh: bool) -> Iterator[Change]:
-    applied = observed.platform.parts.get(PORTAL) if observed.platform else None
-    if desired.portal is None:
-        if applied:
-            yield Change(PLATFORM, PORTAL, "remove", ("the inventory has none any more",))
+def _release(
+    part: Literal["portal", "drift"],
+    wanted: Mapping[str, Any] | None,
+    status: str | None,
+    record: Record | None,
+    refresh: bool,
+) -> Iterator[Change]:
+    applied = record.parts.get(part) if record else None
+    if wanted is None:
+        if applied or status:  # one that was never made whole has no record
+            yield Change(PLATFORM, part, "remove", ("the inventory has none any more",))
     elif applied is None:
-        yield Change(PLATFORM, PORTAL, "create", ("new",))
-    elif reasons := _reasons(applied.inputs, desired.portal):
-        yield Change(PLATFORM, PORTAL, "update", reasons)
-    elif reasons := _release_broken(observed.portal) or _asked(refresh):
-        yield Change(PLATFORM, PORTAL, "repair", reasons)
+        yield Change(PLATFORM, part, "create", ("new",))
+    elif reasons := _reasons(applied.inputs, wanted):
+        yield Change(PLATFORM, part, "update", reasons)
+    elif reasons := _release_broken(status) or _asked(refresh):
+        yield Change(PLATFORM, part, "repair", reasons)
 
 
 def _instance(desired: DesiredInstance, observed: ObservedInstance, refresh: bool) -> Iterator[Change]:
@@ -105,7 +118,7 @@ def _instance(desired: DesiredInstance, observed: ObservedInstance, refresh: boo
             yield Change(desired.name, part, "repair", reasons)
 
 
-def _kept(observed: ObservedInstance) -> bool:
+def kept(observed: ObservedInstance) -> bool:
     """Only its database is left, and that on purpose (`remove-team --keep-database`)."""
     return observed.record is not None and observed.record.kept is not None and observed.created is None
 
@@ -150,6 +163,8 @@ def _leaves(path: str, before: Any, after: Any) -> Iterator[str]:
             yield from _leaves(f"{path}.{key}" if path else key, before.get(key), after.get(key))
     elif path == "chart" and not (isinstance(before, str) and isinstance(after, str)):
         yield f"chart: {_chart(before)} → {_chart(after)}"
+    elif path == "inventory":
+        yield "the inventory changed"
     elif path in ("modules", "chart"):
         yield f"this version of fleet brings another {path.removesuffix('s')}"
     else:
@@ -161,7 +176,7 @@ def _leaves(path: str, before: Any, after: Any) -> Iterator[str]:
 
 def _chart(chosen: Any) -> str:
     """A chart in short: what is recorded of fleet's own is its digest."""
-    return f"{chosen['source']} {chosen['version']}" if isinstance(chosen, Mapping) else "fleet"
+    return f"{chosen.get('source')} {chosen.get('version')}" if isinstance(chosen, Mapping) else "fleet"
 
 
 def _show(value: Any) -> str:

@@ -44,6 +44,21 @@ async def ensure(cluster: Cluster, instance: str, *, used: bool) -> dict[str, st
     return keys
 
 
+async def take(cluster: Cluster, instance: str, found: Mapping[str, str]) -> None:
+    """Keep the keys that an Airflow has already.
+
+    Raises:
+        FleetError: others are kept under its name.
+    """
+    path = core("secrets", naming.SYSTEM_NAMESPACE, naming.keys_secret(instance))
+    await cluster.create(core("secrets", naming.SYSTEM_NAMESPACE), _secret(instance, found))
+    if decode(await cluster.get(path)) != dict(found):
+        raise FleetError(
+            f"the Secret {naming.keys_secret(instance)} holds other keys", where=instance,
+            hint="an instance of this name was here before: `fleet remove-team` takes away what is left of it",
+        )  # fmt: skip
+
+
 async def rotated(cluster: Cluster, instance: str) -> dict[str, int]:
     """How often each key was changed."""
     found = await cluster.get(core("secrets", naming.SYSTEM_NAMESPACE, naming.keys_secret(instance)))
@@ -106,6 +121,35 @@ async def ensure_portal(cluster: Cluster, *, used: bool) -> str:
         ) from error
 
 
+async def ensure_drift(cluster: Cluster, *, used: bool) -> dict[str, str]:
+    """The secrets of the look at drift: its role's password, its sign-on client's secret; made if there never were any.
+
+    Args:
+        used: Keycloak has been told one before, so that missing ones are a loss.
+
+    Raises:
+        FleetError: they were used and are gone.
+    """
+    if not used:
+        data = {key: randomness.token_urlsafe(32) for key in _DRIFT}
+        manifest = _manifest(naming.SYSTEM_NAMESPACE, naming.DRIFT, naming.PLATFORM_RELEASE, data)
+        await cluster.create(core("secrets", naming.SYSTEM_NAMESPACE), manifest)
+    found = decode(await cluster.get(core("secrets", naming.SYSTEM_NAMESPACE, naming.DRIFT)))
+    if missing := sorted(set(_DRIFT) - found.keys()):
+        raise FleetError(
+            f"the Secret {naming.DRIFT} has no {', '.join(missing)} any more",
+            where="platform",
+            hint="apply once with `platform.drift.enabled: false` and then without: that makes its client anew",
+        )
+    return {key: found[key] for key in _DRIFT}
+
+
+async def write_drift(cluster: Cluster, data: Mapping[str, str]) -> None:
+    """The Secret of the look at drift, with all that its pods sign in with."""
+    manifest = _manifest(naming.SYSTEM_NAMESPACE, naming.DRIFT, naming.PLATFORM_RELEASE, data)
+    await cluster.apply(core("secrets", naming.SYSTEM_NAMESPACE, naming.DRIFT), manifest)
+
+
 async def spread_trust(cluster: Cluster, namespace: str, instance: str, authority: str) -> None:
     """Make the ConfigMap of the authorities to trust: the public ones and ``authority`` (PEM)."""
     manifest = {
@@ -121,6 +165,7 @@ async def spread_trust(cluster: Cluster, namespace: str, instance: str, authorit
     await cluster.apply(core("configmaps", namespace, naming.CA_CONFIG_MAP), manifest)
 
 
+_DRIFT = ("database-password", "sso-client-secret")
 _HINT = "restore it from a backup of the cluster: new keys would make what Airflow has encrypted unreadable"
 
 

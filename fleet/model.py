@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from datetime import date
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from fleet import windows
+from fleet import schedule, windows
 
 Role = Literal["admin", "op", "user", "viewer"]
 Executor = Literal["KubernetesExecutor", "LocalExecutor"]
@@ -65,6 +66,19 @@ def _window(value: str) -> str:
 
 
 MaintenanceWindow = Annotated[str, AfterValidator(_window)]
+
+
+def _schedule(value: str) -> str:
+    schedule.parse(value)
+    return value
+
+
+Schedule = Annotated[str, AfterValidator(_schedule)]
+
+
+def _date(value: str) -> str:
+    date.fromisoformat(value)
+    return value
 
 
 def _cidr(value: str) -> str:
@@ -124,6 +138,44 @@ def _private_or_https(value: str) -> str:
 ApiUrl = Annotated[Url, AfterValidator(_private_or_https)]
 
 
+class CloudSqlMaintenance(_Value):
+    """When Google may maintain the server."""
+
+    day: Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+    """Day of the week."""
+    hour: int = Field(ge=0, le=23)
+    """Hour of the day, in UTC."""
+
+
+class CloudSqlSettings(_Value):
+    """How the server should be; what is left out is not looked at. `fleet drift` holds the server against it."""
+
+    version: NonEmpty | None = None
+    """Version, in Cloud SQL's words: `POSTGRES_17`."""
+    tier: NonEmpty | None = None
+    """Machine."""
+    availability: Literal["REGIONAL", "ZONAL"] | None = None
+    """`REGIONAL`: a standby in another zone takes over. `ZONAL`: none."""
+    flags: dict[NonEmpty, str] | None = None
+    """All flags that are set, by name, as text; any other one is drift."""
+    backups: int | None = Field(default=None, ge=1, le=365)
+    """Number of daily backups that are kept; backups are on."""
+    backup_start: str | None = Field(default=None, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
+    """Time of day at which the backup starts, in UTC."""
+    point_in_time: bool | None = None
+    """Whether any moment of the last days can be restored."""
+    deletion_protection: bool | None = None
+    """Whether Google's API refuses to delete the server."""
+    public_address: bool | None = None
+    """Whether it has an address outside of the network."""
+    networks: list[Cidr] | None = None
+    """Networks that may come to that address."""
+    tls_only: bool | None = None
+    """Whether connections without TLS are refused; only `true` is looked at."""
+    maintenance: CloudSqlMaintenance | None = None
+    """When Google may maintain the server."""
+
+
 class CloudSql(_Value):
     """The Cloud SQL Admin API of the server, by which `fleet` backs up and restores databases."""
 
@@ -141,6 +193,8 @@ class CloudSql(_Value):
     application default credentials are."""
     storage_api: ApiUrl = "https://storage.googleapis.com"
     """Address of Cloud Storage's JSON API, where the proofs are kept beside the dumps."""
+    settings: CloudSqlSettings | None = None
+    """How the server should be. On Google Cloud (`cloud: gcp`) `platform.gcp.database` says most of it."""
 
 
 class DatabaseServer(_Value):
@@ -294,6 +348,72 @@ class Portal(_Value):
     """Its image, with a tag."""
 
 
+class ConfigMapSource(_Value):
+    """The inventory as it was when it was applied last."""
+
+    source: Literal["configmap"]
+    """`fleet` puts the inventory into the cluster whenever it applies the platform."""
+
+
+class GitSource(_Value):
+    """The inventory as it stands in a git repository."""
+
+    source: Literal["git"]
+    """The job fetches the inventory each time it runs."""
+    repository: GitUrl
+    """Address of the repository, without a password in it."""
+    ref: str = Field(default="main", min_length=1)
+    """Branch, tag or commit."""
+    path: Annotated[NonEmpty, AfterValidator(_inside)] = "tenants.yaml"
+    """The inventory's path inside the repository."""
+    credentials: ObjectName | None = None
+    """Name of a Secret in `fleet-system` with `GITSYNC_USERNAME` and `GITSYNC_PASSWORD`; none for a public repository."""
+    image: Image = "fleet.local/git-sync:v4-standin"
+    """Image of git-sync, with a tag."""
+
+
+InventorySource = Annotated[ConfigMapSource | GitSource, Field(discriminator="source")]
+
+
+class Webhook(_Value):
+    """Who is told of drift that came or went, over HTTP."""
+
+    secret: ObjectName
+    """Name of a Secret in `fleet-system` with the URL: whoever knows it can write there, so it stands in no inventory."""
+    key: NonEmpty = "url"
+    """Key in that Secret."""
+    format: Literal["slack", "generic"] = "generic"
+    """`slack`: one text, as Slack, Mattermost and others take it. `generic`: JSON with every finding."""
+    port: int = Field(default=443, ge=1, le=65535)
+    """TCP port of the URL, which the job's network policy opens."""
+
+
+EMAIL_PATTERN = r"^[^@\s]+@[^@\s]+$"
+GoogleEmail = Annotated[str, StringConstraints(pattern=EMAIL_PATTERN)]
+
+
+class DriftJob(_Value):
+    """The look at drift on a schedule, in the cluster, under identities that can only read."""
+
+    enabled: bool = False
+    """Whether there is one."""
+    schedule: Schedule = "*/15 * * * *"
+    """When it looks: the five fields of cron, by numbers, in UTC."""
+    image: Image | None = None
+    """Its image, with a tag; by default `fleet.local/fleet` of this version."""
+    shards: int = Field(default=1, ge=1, le=64)
+    """How many pods share the teams; one is enough for two hundred."""
+    inventory: InventorySource = ConfigMapSource(source="configmap")
+    """Where the job has the inventory from."""
+    webhook: Webhook | None = None
+    """Who is told of drift that came or went."""
+    prometheus_rule: bool = False
+    """Whether Prometheus' operator gets rules for alerts; its kind PrometheusRule has to be there."""
+    google_service_account: GoogleEmail | None = None
+    """E-mail address of the Google service account that the job's pods are (Workload Identity): it reads the states in a
+    bucket and the Cloud SQL server's settings."""
+
+
 class Platform(_Value):
     """What the instances share."""
 
@@ -322,6 +442,8 @@ class Platform(_Value):
     """Where Terraform keeps its states."""
     portal: Portal = Portal()
     """The door for people."""
+    drift: DriftJob = DriftJob()
+    """The look at drift on a schedule."""
 
     @model_validator(mode="after")
     def _google_goes_with_gcp(self) -> Platform:
@@ -557,6 +679,10 @@ class Deployment(_Value):
     """Extra labels of the namespace and of everything in it."""
     suspended: bool = False
     """No pods; the database, the keys and the sign-on client stay."""
+    adopted: bool = False
+    """Taken over as it was installed (`fleet adopt`): `fleet` gives its pods nothing of its own (its label, the note that
+    restarts them when the connection changes, the DAG `fleet_smoke`), since that would restart them. Without this key the
+    next `fleet apply` does, once."""
     window: MaintenanceWindow | None = None
     """When `fleet upgrade` may take this Airflow away: days, hours and a time zone, such as `Sun 02:00-06:00 Europe/Berlin`,
     `Mon-Fri 20:00-23:00 UTC` or `daily 01:00-05:00 America/New_York`. Without it: at any time."""
@@ -590,6 +716,37 @@ class Wave(_Value):
         return self
 
 
+class IgnoreRule(_Value):
+    """Drift that is known, and let be for a time: what matches all patterns (`*`, `?`) is hidden."""
+
+    address: NonEmpty
+    """Pattern of the address of the thing, as `fleet drift` shows it."""
+    field: NonEmpty = "*"
+    """Pattern of the field."""
+    team: NonEmpty = "*"
+    """Pattern of the team's name; `platform` for what the teams share."""
+    layer: Literal["terraform", "helm", "database", "sso", "orphans"] | None = None
+    """Only what this layer tells."""
+    reason: NonEmpty
+    """Why it is let be."""
+    owner: NonEmpty
+    """Who decided it: an e-mail address or a group."""
+    until: Annotated[str, AfterValidator(_date)]
+    """The last day on which it is hidden, in UTC: `"2027-01-31"`, in quotes. A rule that has ended is a finding itself."""
+
+    @property
+    def last_day(self) -> date:
+        """``until``, typed."""
+        return date.fromisoformat(self.until)
+
+
+class Drift(_Value):
+    """What `fleet drift` makes of what it finds."""
+
+    ignore: list[IgnoreRule] = Field(default_factory=list)
+    """Findings that are let be, each for a reason and a time."""
+
+
 class Inventory(_Value):
     """The whole of one `tenants.yaml`."""
 
@@ -607,6 +764,8 @@ class Inventory(_Value):
     """The teams, by name."""
     instances: dict[Name, SharedInstance] = Field(default_factory=dict)
     """Shared instances."""
+    drift: Drift = Drift()
+    """What `fleet drift` makes of what it finds."""
 
     @property
     def entries(self) -> dict[str, Deployment]:

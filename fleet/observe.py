@@ -54,6 +54,7 @@ class Observed:
     platform: Record | None
     instances: Mapping[str, ObservedInstance]
     portal: str | None = None  # Helm's status of its release
+    drift: str | None = None  # likewise, of the look at drift
 
 
 async def observe(cluster: Cluster) -> Observed:
@@ -68,8 +69,8 @@ async def observe(cluster: Cluster) -> Observed:
         cluster.list(core("namespaces"), labels=marked, metadata_only=True),
         cluster.list(core("secrets"), labels=f"{marked},owner!=helm", metadata_only=True),
         cluster.list(core("secrets"), labels="owner=helm,status!=superseded", metadata_only=True),
-        cluster.list(group("apps/v1", "deployments"), labels=f"tier=airflow,{marked}"),
-        cluster.list(group("apps/v1", "statefulsets"), labels=f"tier=airflow,{marked}"),
+        cluster.list(group("apps/v1", "deployments"), labels="tier=airflow,component"),
+        cluster.list(group("apps/v1", "statefulsets"), labels="tier=airflow,component"),
     )
     platform, found = _records(records)
     instances = {name: ObservedInstance(name, record=record) for name, record in found.items()}
@@ -77,7 +78,8 @@ async def observe(cluster: Cluster) -> Observed:
     _note_secrets(instances, secrets)
     _note_releases(instances, releases)
     _note_components(instances, [*deployments, *stateful])
-    return Observed(platform, instances, _platform_release(releases))
+    shared = [_release(releases, name) for name in (naming.PLATFORM_RELEASE, naming.DRIFT_RELEASE)]
+    return Observed(platform, instances, *shared)
 
 
 def _records(manifests: Iterable[Manifest]) -> tuple[Record | None, dict[str, Record]]:
@@ -134,15 +136,21 @@ def _note_releases(instances: dict[str, ObservedInstance], manifests: Iterable[M
             _update(instances, name, releases={**known, part: labels["status"]})
 
 
-def _platform_release(manifests: Iterable[Manifest]) -> str | None:
+def _release(manifests: Iterable[Manifest], name: str) -> str | None:
+    """Status of a release of the platform's own; None where there is none."""
     own = [each["metadata"]["labels"] for each in manifests if each["metadata"]["namespace"] == naming.SYSTEM_NAMESPACE]
-    found = {labels["status"] for labels in own if labels["name"] == naming.PLATFORM_RELEASE}
+    found = {labels["status"] for labels in own if labels["name"] == name}
     return next(iter(sorted(found - {"deployed"})), "deployed" if found else None)
 
 
 def _note_components(instances: dict[str, ObservedInstance], manifests: Iterable[Manifest]) -> None:
+    # An adopted Airflow does not bear the mark: there the namespace tells.
+    by_namespace = {naming.namespace(name): name for name in instances}
     for manifest in manifests:
-        name = manifest["metadata"]["labels"][naming.INSTANCE_LABEL]
+        metadata = manifest["metadata"]
+        name = metadata["labels"].get(naming.INSTANCE_LABEL) or by_namespace.get(metadata["namespace"])
+        if name is None:  # an Airflow that is none of ours
+            continue
         known = instances.get(name, ObservedInstance(name)).components
         found = sorted([*known, component(manifest)], key=lambda each: each.name)
         _update(instances, name, components=tuple(found))

@@ -6,10 +6,10 @@ A plan is a value: printed by `fleet plan`, carried out by `fleet apply`, compar
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fleet.desired import PARTS
-from fleet.diff import PLATFORM, PORTAL, Change, Difference
+from fleet.diff import DRIFT, PLATFORM, PORTAL, Change, Difference
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Plan:
 
     platform: Change | None
     portal: Change | None
+    drift: Change | None
     instances: Mapping[str, tuple[Change, ...]]
     orphans: tuple[str, ...]
 
@@ -27,9 +28,14 @@ class Plan:
         return not self.changes
 
     @property
+    def shared(self) -> Plan:
+        """What is to be done to the platform alone."""
+        return replace(self, instances={}, orphans=())
+
+    @property
     def changes(self) -> tuple[Change, ...]:
         """Every change, in order."""
-        first = filter(None, (self.platform, self.portal))
+        first = filter(None, (self.platform, self.portal, self.drift))
         return (*first, *(change for changes in self.instances.values() for change in changes))
 
 
@@ -47,4 +53,4 @@ def plan(difference: Difference, only: frozenset[str] = frozenset()) -> Plan:
     in_order = {
         name: tuple(sorted(changes, key=lambda change: PARTS.index(change.part))) for name, changes in instances.items()
     }
-    return Plan(shared.get(PLATFORM), shared.get(PORTAL), in_order, difference.orphans)
+    return Plan(shared.get(PLATFORM), shared.get(PORTAL), shared.get(DRIFT), in_order, difference.orphans)

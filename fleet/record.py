@@ -35,6 +35,9 @@ class Record:
     providers: tuple[str, ...] = ()  # what Terraform ran with; a stand-in says so
     # The team was removed, its database and its keys were kept: the stack's variables, for whoever destroys them later.
     kept: Mapping[str, Any] | None = None
+    administrator: str = ""  # who made the database and owns it
+    # `airflow` and `fab` → the newest migration that was run, as the last one left it.
+    revisions: Mapping[str, str] = field(default_factory=dict)
 
     def with_part(self, part: str, inputs: Mapping[str, Any], at: str) -> Record:
         """This record with one part applied anew."""
@@ -55,7 +58,9 @@ def from_config_map(manifest: Mapping[str, Any]) -> Record:
     try:
         data = json.loads(manifest["data"][_KEY])
         parts = {part: Applied(value["inputs"], value["at"]) for part, value in data["parts"].items()}
-        return Record(name, parts, tuple(data["providers"]), data["kept"])
+        # The last two came later: older records lack them.
+        noted = data.get("administrator", ""), dict(data.get("revisions", {}))
+        return Record(name, parts, tuple(data["providers"]), data["kept"], *noted)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise FleetError(
             f"the ConfigMap {manifest['metadata']['name']} holds no record ({error!r})",
@@ -70,6 +75,8 @@ def to_config_map(record: Record, kind: str = "instance") -> dict[str, Any]:
         "parts": {part: {"inputs": applied.inputs, "at": applied.at} for part, applied in record.parts.items()},
         "providers": record.providers,
         "kept": record.kept,
+        "administrator": record.administrator,
+        "revisions": record.revisions,
     }
     return {
         "apiVersion": "v1",

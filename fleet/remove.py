@@ -6,6 +6,7 @@ Then Airflow goes first, the database last: as long as anything fails, what cann
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,15 +76,14 @@ async def remove(holding: Holding, world: World, tell: Tell, *, keep_database: b
         FleetError: a step failed; the steps after it were not begun.
     """
     async with lease.held(world.cluster, holding.name, saying(holding.name, tell)):
-        proof = await _proven(holding, world, tell) if with_backup and not keep_database else None
+        proof = await proven(holding.name, world, tell) if with_backup and not keep_database else None
         await _remove(holding, world, tell, keep_database)
         return proof
 
 
-async def _proven(holding: Holding, world: World, tell: Tell) -> Proof | None:
+async def proven(name: str, world: World, tell: Tell) -> Proof | None:
     """The proof of a backup; None where there is no database. When there is no proof, Airflow runs again as before."""
-    name = holding.name
-    if holding.variables is None or naming.sql(name) not in await world.cloud_sql.databases():
+    if naming.sql(name) not in await world.cloud_sql.databases():
         return None
     try:
         await step(name, "stop", _stop(world, name), tell)
@@ -105,17 +105,23 @@ async def _start(world: World, name: str) -> str:
 
 async def _remove(holding: Holding, world: World, tell: Tell, keep_database: bool) -> None:
     name = holding.name
+    await out_of_cluster(holding, world, tell)
+    if holding.variables is not None:
+        await step(name, "terraform", destroy(world, holding, keep_database), tell)
+    if keep_database:
+        await write_record(world, Record(name, kept=holding.variables))
+        return
+    await step(name, "keys", forget(world, name), tell)
+
+
+async def out_of_cluster(holding: Holding, world: World, tell: Tell) -> None:
+    """Its Airflow and its namespace, and what is remembered of its upgrades."""
+    name = holding.name
     if holding.observed.created is not None:
         await step(name, "airflow", _uninstall(world, name), tell)
     await step(name, "guardrails", _guardrails(world, name), tell)
     # With its releases the way back is gone: a team that comes again under this name begins anew.
     await world.cluster.delete(core("configmaps", naming.SYSTEM_NAMESPACE, naming.upgrades(name)))
-    if holding.variables is not None:
-        await step(name, "terraform", _destroy(world, holding, keep_database), tell)
-    if keep_database:
-        await write_record(world, Record(name, kept=holding.variables))
-        return
-    await step(name, "keys", _forget(world, name), tell)
 
 
 async def _uninstall(world: World, name: str) -> str:
@@ -130,16 +136,24 @@ async def _guardrails(world: World, name: str) -> str:
     return ""
 
 
-async def _destroy(world: World, holding: Holding, keep_database: bool) -> str:
+async def destroy(world: World, holding: Holding, keep_database: bool) -> str:
+    """What Terraform has made of it, and its workspace; gives what was done."""
     stack = await world.open_stack("team")
     targets = BESIDE_THE_DATABASE if keep_database else ()
-    changes = await stack.destroy(holding.name, holding.variables or {}, stacks.NO_SECRETS, targets)
+    changes = await stack.destroy(holding.name, _nobody_in(holding.variables or {}), stacks.NO_SECRETS, targets)
     if not keep_database:
         await stack.delete_workspace(holding.name)
     return f"{len(changes)} resources"
 
 
-async def _forget(world: World, name: str) -> str:
+def _nobody_in(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """With nobody in its roles: Terraform looks people and groups up and stops at one that is gone, and to take things away it
+    need not know them."""
+    return {**variables, "sso": {**variables.get("sso", {}), "groups": {}, "users": {}}}
+
+
+async def forget(world: World, name: str) -> str:
+    """Its keys and its record, last: as long as anything fails, they are still there."""
     for secret in (naming.next_keys_secret(name), naming.keys_secret(name)):
         await world.cluster.delete(core("secrets", naming.SYSTEM_NAMESPACE, secret))
     await world.cluster.delete(core("configmaps", naming.SYSTEM_NAMESPACE, naming.record(name)))

@@ -50,11 +50,12 @@ def plan_text(plan: Plan, resources: Mapping[str, Sequence[str]] | None = None) 
     if plan.empty:
         lines.append("nothing to do: everything is as the inventory says")
     else:
-        lines.append(f"{_count(len(plan.changes), 'change')}, {_count(len(plan.instances), 'instance')}")
+        lines.append(f"{count(len(plan.changes), 'change')}, {count(len(plan.instances), 'instance')}")
     return "\n".join(lines)
 
 
-def _count(number: int, what: str) -> str:
+def count(number: int, what: str) -> str:
+    """A number of things, in words."""
     return f"{number} {what}{'s' * (number != 1)}"
 
 
@@ -62,14 +63,14 @@ def proof_text(proof: Proof) -> str:
     """The proof of a backup for a reader; the tables that hold anything, and how many do not."""
     filled = {name: rows for name, rows in proof.tables.items() if rows}
     width = max(map(len, filled), default=0)
-    moved = f"; a running Airflow wrote to {_count(len(proof.moved), 'table')} meanwhile" if proof.moved else ""
+    moved = f"; a running Airflow wrote to {count(len(proof.moved), 'table')} meanwhile" if proof.moved else ""
     return "\n".join(
         [
             f"{proof.instance}: {proof.dump}",
             f"  {proof.size} bytes, {proof.digest}",
-            f"  restored and compared {proof.proven}: {_count(len(proof.tables), 'table')}, {_count(proof.rows, 'row')}{moved}",
+            f"  restored and compared {proof.proven}: {count(len(proof.tables), 'table')}, {count(proof.rows, 'row')}{moved}",
             *(f"    {name.ljust(width)}   {rows}" for name, rows in filled.items()),
-            f"    and {_count(len(proof.tables) - len(filled), 'empty table')}",
+            f"    and {count(len(proof.tables) - len(filled), 'empty table')}",
         ]
     )
 
@@ -171,7 +172,7 @@ def findings_text(rows: Sequence[Row]) -> str:
         if row["mend"]:
             lines.append(f"    {' ' * width}   → {row['mend']}")
     counts = [sum(row["verdict"] == verdict for row in rows) for verdict in ("fail", "warn")]
-    return "\n".join([*lines, f"{_count(counts[0], 'failure')}, {_count(counts[1], 'warning')}"])
+    return "\n".join([*lines, f"{count(counts[0], 'failure')}, {count(counts[1], 'warning')}"])
 
 
 def output(name: str) -> Output:

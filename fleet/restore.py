@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from fleet import pause, proof
-from fleet.apply import Tell, gone, step
+from fleet import pause, proof, record
+from fleet.apply import Tell, gone, step, write_record
 from fleet.backup import Source, check, load, scratch, source
-from fleet.desired import DesiredInstance
-from fleet.drivers.kubernetes import group
+from fleet.desired import DesiredInstance, naming
+from fleet.drivers.kubernetes import core, group
 from fleet.drivers.postgres import switch
 from fleet.drivers.world import World
 from fleet.errors import FleetError
+from fleet.migrated import let_in, settle
 from fleet.proof import Proof
 from fleet.wait import wait_for_job, wait_until_healthy
 
@@ -89,7 +90,7 @@ async def restore(desired: DesiredInstance, chosen: Proof, world: World, tell: T
         try:
             await step(desired.name, "stop", _stop(desired, world), tell)
             await step(desired.name, "switch", _switch(found, places, world), tell)
-            await step(desired.name, "migration", run_job(desired.migration_job, world), tell)
+            await step(desired.name, "migration", _migrate(desired, world), tell)
             await step(desired.name, "start", _start(desired, world), tell)
         except BaseException:
             await step(desired.name, "back", _back(desired, found, places, world), tell)
@@ -117,6 +118,15 @@ async def _switch(found: Source, places: _Places, world: World) -> str:
     places.switched = True
     await switch(await world.database_admin(), found.database, places.fresh, places.aside)
     return ""
+
+
+async def _migrate(desired: DesiredInstance, world: World) -> str:
+    await let_in(desired, world)
+    done = await run_job(desired.migration_job, world)
+    written = await world.cluster.get(core("configmaps", naming.SYSTEM_NAMESPACE, naming.record(desired.name)))
+    if written:
+        await write_record(world, replace(record.from_config_map(written), revisions=await settle(desired, world)))
+    return done
 
 
 async def run_job(job: Mapping[str, Any], world: World) -> str:

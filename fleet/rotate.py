@@ -13,12 +13,13 @@ from typing import Literal
 
 from fleet import keys, lease, record
 from fleet.apply import Tell, Work, saying, step
-from fleet.desired import PARTS, DesiredInstance, Part, migration, naming
+from fleet.desired import PARTS, DesiredInstance, Part, migration, naming, secrets
 from fleet.drivers.kubernetes import core
 from fleet.drivers.world import World
 from fleet.errors import ExitCode, FleetError
+from fleet.migrated import metadata
 from fleet.restore import run_job
-from fleet.upgrade import back, drain, memory
+from fleet.upgrade import drain, memory
 
 Key = Literal["fernet", "jwt", "database"]
 Desire = Callable[[Mapping[str, int]], DesiredInstance]
@@ -59,6 +60,7 @@ class _Rotation:
         self._rotated: Mapping[str, int] = {}
 
     async def run(self) -> None:
+        self._refuse_elsewhere()
         self._keys = await keys.ensure(self._world.cluster, self._instance, used=True)
         self._rotated = await keys.rotated(self._world.cluster, self._instance)
         behind = await self._behind()
@@ -74,6 +76,15 @@ class _Rotation:
             await self._settle()
         if _HELD in self._keys:
             await step(self._instance, "undrain", self._let_go(), self._tell)
+
+    def _refuse_elsewhere(self) -> None:
+        """Pods of an Airflow that was adopted may read Secrets that are not fleet's to change."""
+        if others := secrets.elsewhere(self._desire({}).parts["airflow"]["values"]):
+            raise FleetError(
+                f"its pods take keys from {', '.join(others)}, which fleet does not write", where=self._instance,
+                hint="take the names of these Secrets out of the entry's `values`, and `fleet apply`: that restarts its pods",
+                exit_code=ExitCode.REFUSED,
+            )  # fmt: skip
 
     @property
     def _stage(self) -> int:
@@ -95,7 +106,7 @@ class _Rotation:
 
     async def _hold(self) -> str:
         """No task begins any more, and none runs. The slots are written down before they are taken away."""
-        there = await back.metadata(self._instance, self._world)
+        there = await metadata(self._instance, self._world)
         if _HELD not in self._keys:
             held = {"slots": await drain.close(there, {}), "changes": sum(self._rotated.values())}
             await self._keep({**self._keys, _HELD: json.dumps(held)}, self._rotated)
@@ -110,7 +121,7 @@ class _Rotation:
 
     async def _let_go(self) -> str:
         slots = json.loads(self._keys[_HELD])["slots"]
-        await (await back.metadata(self._instance, self._world)).set_slots(slots)
+        await (await metadata(self._instance, self._world)).set_slots(slots)
         await self._keep({field: value for field, value in self._keys.items() if field != _HELD}, self._rotated)
         return f"{len(slots)} pools"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from urllib.parse import urlsplit
 
 from fleet.desired import DesiredInstance, naming
@@ -23,6 +23,7 @@ GONE_SECONDS = 240.0
 # A helm upgrade without --wait takes a second or two.
 PENDING_SECONDS = 10.0
 _PAUSE_SECONDS = 1.0
+_BEGINNING = ("ContainerCreating", "PodInitializing")  # what a container waits for that is on its way
 
 
 async def wait_until_healthy(cluster: Cluster, instance: DesiredInstance, seconds: float = HEALTHY_SECONDS) -> None:
@@ -83,15 +84,38 @@ async def pod_troubles(cluster: Cluster, namespace: str, labels: str = "tier=air
 
 
 def _trouble(pod: Manifest) -> str:
-    status = pod.get("status", {})
-    for container in [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]:
-        waiting = container.get("state", {}).get("waiting", {})
-        if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
-            return f"{waiting['reason']} {waiting.get('message', '')}".strip()
-    for condition in status.get("conditions", []):
+    for container in statuses(pod):
+        reason = container.get("state", {}).get("waiting", {}).get("reason")
+        if not container.get("ready") and reason not in _BEGINNING and (words := said(container)):
+            return words
+    for condition in pod.get("status", {}).get("conditions", []):
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             return str(condition.get("message", "not scheduled"))
     return ""
+
+
+def statuses(pod: Manifest) -> Iterator[Manifest]:
+    """How its containers are, in the order in which they start."""
+    status = pod.get("status", {})
+    yield from status.get("initContainerStatuses", [])
+    yield from status.get("containerStatuses", [])
+
+
+def said(status: Manifest) -> str:
+    """What is wrong with a container; empty where it runs, and has not crashed before, or has ended well.
+
+    Between two crashes it runs, too: a moment's look must not call that a start.
+    """
+    waiting, ended = status.get("state", {}).get("waiting"), status.get("state", {}).get("terminated")
+    before = status.get("lastState", {}).get("terminated")
+    message = " ".join((waiting or {}).get("message", "").split())
+    parts = [f"waits: {waiting.get('reason')} {message}".strip()] if waiting else []
+    for words, terminated in (("ended", ended), ("ended before", before)):
+        if terminated and terminated.get("exitCode"):
+            parts.append(f"{words} with exit code {terminated['exitCode']} ({terminated.get('reason')})")
+    if parts and status.get("restartCount"):
+        parts.append(f"{status['restartCount']} restarts")
+    return ", ".join(parts)
 
 
 async def wait_until_gone(cluster: Cluster, namespace: str) -> None:

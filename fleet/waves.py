@@ -45,8 +45,9 @@ def groups(waves: Sequence[Wave], instances: Sequence[str], chosen: Collection[s
 
 def _share(names: Sequence[str], percent: int) -> list[str]:
     """That share of the names, rounded up, by the hash of each: who comes or goes moves no more than one other."""
-    return sorted(names, key=_hash)[: math.ceil(len(names) * percent / 100)]
+    return sorted(names, key=spread)[: math.ceil(len(names) * percent / 100)]
 
 
-def _hash(name: str) -> str:
+def spread(name: str) -> str:
+    """A number for a name, in hexadecimal, that stays what it is: by it, names are spread evenly."""
     return hashlib.sha256(name.encode()).hexdigest()

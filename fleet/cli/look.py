@@ -11,6 +11,7 @@ from fleet.errors import ExitCode, FleetError
 
 if TYPE_CHECKING:
     from fleet import report
+    from fleet.drift.health import Health
     from fleet.inventory import Document
 
 _COLUMNS = ("instance", "state", "version", "url", "database", "age")
@@ -59,36 +60,59 @@ def status(
     form = report.output(output)
     document = common.load(inventory, context)
 
-    async def work() -> tuple[list[report.Row], list[report.Row]]:
+    async def work() -> tuple[list[report.Row], list[report.Row], str]:
         sight = await common.look(document)
         rows = report.status_rows(sight.desired, sight.observed, report.now())
         if name is None:
-            return rows, []
+            return rows, [], await _looked(document, sight)
         common.known([name], [str(row["instance"]) for row in rows])
         from fleet.pods import pod_rows
 
-        return [row for row in rows if row["instance"] == name], await pod_rows(sight.world.cluster, name, report.now())
+        pods = await pod_rows(sight.world.cluster, name, report.now())
+        return [row for row in rows if row["instance"] == name], pods, ""
 
-    rows, pods = common.run(work())
+    rows, pods, trouble = common.run(work())
+    if trouble and form == "json":
+        rows.append({"instance": "platform", "state": f"look at drift: {trouble}"})
     typer.echo(report.render(rows, _COLUMNS, form) if rows or form == "json" else "no instances")
     if pods and form != "json":
         typer.echo("\n" + report.render(pods, ("pod", "component", "state", "restarts", "age"), form))
-    if any(not report.is_fine(row) for row in rows):
+    if trouble:
+        common.say(f"the look at drift is {trouble}; `fleet platform status` says more")
+    if trouble or any(not report.is_fine(row) for row in rows):
         raise typer.Exit(ExitCode.FAILED)
+
+
+async def _looked(document: Document, sight: common.Sight) -> str:
+    """What is wrong with the look at drift on a schedule; empty where nothing is, or where there is none."""
+    from fleet import report
+    from fleet.drift.health import health
+
+    found = await health(document.inventory.platform.drift, sight.observed, sight.world)
+    return found.trouble(report.now()) if found else ""
 
 
 def _metrics(document: Document, name: str | None) -> None:
     """Never fails for an instance that is not well: Prometheus is told, and decides what to make of it."""
     from fleet import metrics, report
     from fleet.diff import diff
+    from fleet.drift import report as drift_report
+    from fleet.drift.health import health
 
     if name is not None:
         raise FleetError(
             "metrics are of the whole fleet", hint="leave the instance's name out", exit_code=ExitCode.REFUSED
         )
-    sight = common.run(common.look(document))
+
+    async def work() -> tuple[common.Sight, Health | None]:
+        sight = await common.look(document)
+        return sight, await health(document.inventory.platform.drift, sight.observed, sight.world)
+
+    sight, looked = common.run(work())
     rows = report.status_rows(sight.desired, sight.observed, report.now())
     typer.echo(metrics.text(rows, diff(sight.desired, sight.observed)), nl=False)
+    if looked and looked.data:
+        typer.echo(drift_report.metrics(looked.data), nl=False)
 
 
 def logs(

@@ -11,7 +11,23 @@ from typing import Annotated
 import typer
 
 from fleet import __version__
-from fleet.cli import access, backup, changes, doctor, look, rotate, sandbox, suspend, teams, upgrade, verify
+from fleet.cli import (
+    access,
+    adopt,
+    backup,
+    changes,
+    doctor,
+    drift,
+    look,
+    platform,
+    prune,
+    rotate,
+    sandbox,
+    suspend,
+    teams,
+    upgrade,
+    verify,
+)
 from fleet.errors import ExitCode, FleetError
 
 app = typer.Typer(
@@ -22,6 +38,7 @@ app = typer.Typer(
 )
 changes.register(app)
 teams.register(app)
+adopt.register(app)
 suspend.register(app)
 upgrade.register(app)
 rotate.register(app)
@@ -29,7 +46,10 @@ backup.register(app)
 look.register(app)
 access.register(app)
 doctor.register(app)
+drift.register(app)
+prune.register(app)
 verify.register(app)
+app.add_typer(platform.app, name="platform")
 app.add_typer(sandbox.app, name="sandbox")
 
 _debug = False

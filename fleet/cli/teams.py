@@ -41,7 +41,7 @@ def add_team(
 ) -> None:
     """Add a team: write its entry, show the plan, make it so, wait until its Airflow is healthy, say its URL."""
     flags = {"owner": owner, "size": size, "airflow": airflow, "image": image, "executor": executor}
-    entry = {**_from_file(source), **{key: value for key, value in flags.items() if value is not None}}
+    entry = {**from_file(source), **{key: value for key, value in flags.items() if value is not None}}
     if dags is not None:
         entry["dags"] = _dags(dags, dags_ref, dags_path)
     elif dags_ref or dags_path:
@@ -66,7 +66,8 @@ def add_team(
     typer.echo(sight.desired.instances[name].url)
 
 
-def _from_file(source: Path | None) -> dict[str, Any]:
+def from_file(source: Path | None) -> dict[str, Any]:
+    """An entry's keys out of a file; none where there is no file."""
     if source is None:
         return {}
     import yaml
@@ -112,7 +113,7 @@ def remove_team(
     if held is None and name not in document.inventory.teams:
         common.known([name], [*sight.desired.instances, *sight.observed.instances])
     if held:
-        _can_back_up(document, keep_database or no_backup)
+        can_back_up(document, keep_database or no_backup)
         typer.echo(f"{name}: this goes\n{report.join(held.lines(keep_database, not no_backup))}")
     common.type_name(name, yes, confirm)
     if held:
@@ -126,7 +127,8 @@ def remove_team(
     common.say(f"{name} is removed" + ("; its database and keys are kept" if keep_database else ""))
 
 
-def _can_back_up(document: Document, unneeded: bool) -> None:
+def can_back_up(document: Document, unneeded: bool) -> None:
+    """Raises FleetError when a backup is needed and the inventory does not say how."""
     if unneeded or document.inventory.platform.database.cloud_sql is not None:
         return
     raise FleetError(

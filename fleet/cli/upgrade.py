@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,8 @@ from fleet.cli import changes, common
 from fleet.errors import ExitCode, FleetError, FleetErrors
 
 if TYPE_CHECKING:
+    from fleet.drift.finding import Layer
+    from fleet.drift.look import Report
     from fleet.inventory import Document
     from fleet.report import Output, Row
     from fleet.upgrade.report import Rollout
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from fleet.upgrade.run import Checks, Runner, Upgrade
     from fleet.upgrade.targets import Aim, Chosen
 
+# What is a team's own, without Terraform: its plan of a whole fleet takes longer and more memory than all the rest.
+_LAYERS: tuple[Layer, ...] = ("helm", "database", "sso")
+_TOLD = 3  # findings of drift that the preflight tells of a team, the worst first
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 _PLANNED = ("wave", "instance", "from", "to", "why", "disruption")
 
@@ -117,13 +123,41 @@ def upgrade(
         if shared:
             changes.make(found.shared, sight, "upgrade", inventory)
     runner = Runner(
-        found, sight.world, Settings(drain_timeout, gate_timeout, not no_backup), Rules(max_parallel, max_failures),
-        soak, ignore_windows, sight.observed, common.say, _asking if pause_between else _going_on,
+        found, sight.world, _drifted(document, sight), Settings(drain_timeout, gate_timeout, not no_backup),
+        Rules(max_parallel, max_failures), soak, ignore_windows, sight.observed, common.say,
+        _asking if pause_between else _going_on,
     )  # fmt: skip
     if check:
         _check(runner, form)
     else:
         _carry_out(runner, inventory, form)
+
+
+def _drifted(document: Document, sight: common.Sight) -> Callable[[Collection[str]], Awaitable[dict[str, list[str]]]]:
+    """What of instances is no longer as it was applied; an upgrade may leave it so."""
+
+    async def look(names: Collection[str]) -> dict[str, list[str]]:
+        from fleet.drift.look import look
+        from fleet.drift.scene import Scene
+
+        if not names:
+            return {}
+        teams = frozenset(names)
+        scene = Scene(document.inventory, sight.desired, sight.observed, sight.world, teams, platform=False)
+        found = await look(scene, _LAYERS)
+        return {name: _of_one(name, found) for name in names}
+
+    return look
+
+
+def _of_one(name: str, found: Report) -> list[str]:
+    """The worst of its findings, and what could not be looked at."""
+    mine = [each for each in found.findings if each.team == name]
+    lines = [f"{each.kind.meaning}: {each.place}" for each in mine[:_TOLD]]
+    if len(mine) > _TOLD:
+        lines.append(f"and {len(mine) - _TOLD} more; `fleet drift --team {name}` has them all")
+    unseen = [each for each in found.unseen if each.team in ("", name)]
+    return lines + [f"could not look at {each.layer}: {each.what}" for each in unseen]
 
 
 def _check(runner: Runner, form: Output) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from fleet.desired import airflow, chart, guardrails, migration, naming, portal, secrets, stacks
+from fleet.desired import airflow, chart, drift, guardrails, migration, naming, portal, secrets, stacks
 from fleet.desired.chart import ChartFolder
 from fleet.desired.resolve import Resolved, resolve
 from fleet.model import Inventory
@@ -60,6 +60,8 @@ class Desired:
     platform: Mapping[str, Any]
     portal: Mapping[str, Any] | None  # None: there is to be none
     instances: Mapping[str, DesiredInstance]
+    drift: Mapping[str, Any] | None = None  # the look at drift on a schedule; None as above
+    inventory: str = ""  # as that look reads it
 
 
 def build(
@@ -77,6 +79,8 @@ def build(
         portal={"chart": contents.platform_chart, "values": values}
         if (values := portal.values(inventory.platform, suspended))
         else None,
+        drift=drift.inputs(inventory, contents.platform_chart),
+        inventory=drift.text(inventory),
         instances={
             name: _instance(inventory, resolve(inventory, name, deployment, rotated.get(name, {})), contents)
             for name, deployment in deployments.items()

@@ -19,7 +19,8 @@ TOKEN_SECONDS = 3600
 
 
 def values(platform: Platform, instance: Resolved) -> dict[str, Any]:
-    """Values of the instance's chart, with the team's own overrides merged over them, and fleet's own DAG in any case."""
+    """Values of the instance's chart, with the team's own overrides merged over them, and fleet's own DAG in any case
+    but one: an Airflow that was adopted keeps the pods that it has (ADR 0094)."""
     repository, tag = instance.image.rsplit(":", 1)
     base = {
         "airflowVersion": instance.version,
@@ -27,9 +28,8 @@ def values(platform: Platform, instance: Resolved) -> dict[str, Any]:
         "defaultAirflowTag": tag,
         "images": {"airflow": {"pullPolicy": "IfNotPresent"}},
         "executor": instance.executor,
-        "labels": {naming.INSTANCE_LABEL: instance.name, **instance.labels},
-        # A changed connection must restart the pods that read it at their start.
-        "airflowPodAnnotations": {"fleet/secrets": _digest(secrets.inputs(platform, instance))},
+        "labels": {**({} if instance.adopted else {naming.INSTANCE_LABEL: instance.name}), **instance.labels},
+        **_connection(platform, instance),
         "config": config(platform, instance),
         "data": {"metadataSecretName": secrets.METADATA},
         "fernetKeySecretName": secrets.FERNET,
@@ -46,7 +46,16 @@ def values(platform: Platform, instance: Resolved) -> dict[str, Any]:
     base = merge(base, gcp.airflow_values(platform, instance.name))
     if isinstance(instance.chart, OfficialChart):
         base = merge(base, official.additions(instance, base))
-    return smoke.with_dag(merge(base, instance.values))
+    merged = merge(base, instance.values)
+    return merged if instance.adopted else smoke.with_dag(merged)
+
+
+def _connection(platform: Platform, instance: Resolved) -> dict[str, Any]:
+    """A changed connection must restart the pods that read it at their start; an adopted Airflow's has not been changed
+    before it was rotated."""
+    if instance.adopted and not instance.rotated:
+        return {}
+    return {"airflowPodAnnotations": {"fleet/secrets": _digest(secrets.inputs(platform, instance))}}
 
 
 _ABSENT = ("createUserJob", "migrateDatabaseJob", "statsd", "redis", "postgresql", "pgbouncer")
@@ -175,11 +184,15 @@ def _template(name: str) -> Any:
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Helm's way: mappings key by key, anything else (lists too) replaced."""
+    """Helm's way: mappings key by key, anything else (lists too) replaced. Null takes away what ``base`` has, so that
+    the chart's own default counts; where ``base`` has nothing, Helm is told, and takes away the chart's."""
     merged = dict(base)
     for key, value in over.items():
         below = merged.get(key)
-        merged[key] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+        if value is None and key in merged:
+            del merged[key]
+        else:
+            merged[key] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
     return merged
 
 

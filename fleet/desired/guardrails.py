@@ -24,7 +24,7 @@ _PORTAL = {
 }
 # Where clouds have their metadata server: https://www.rfc-editor.org/rfc/rfc3927 and, on AWS, an address of version 6.
 _LINK_LOCAL = {4: "169.254.0.0/16", 6: "fd00:ec2::254/128"}
-_DEFAULT_PORTS = {"http": 80, "https": 443, "git": 9418, "ssh": 22}
+DEFAULT_PORTS = {"http": 80, "https": 443, "git": 9418, "ssh": 22}
 
 
 def values(platform: Platform, instance: Resolved) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def _limit_range(instance: Resolved) -> dict[str, Any]:
 def _network(platform: Platform, instance: Resolved) -> dict[str, Any]:
     portal = [_PORTAL] if naming.portal_url(platform) else []
     return {
-        "database": {"port": platform.database.port, "cidrs": _cidrs(platform.database.host)},
+        "database": {"port": platform.database.port, "cidrs": cidrs(platform.database.host)},
         "signOn": sign_on(platform),
         "git": _git(instance),
         "front": {
@@ -78,7 +78,7 @@ def _network(platform: Platform, instance: Resolved) -> dict[str, Any]:
 def sign_on(platform: Platform) -> dict[str, Any]:
     """Where Keycloak is, for a network policy."""
     address = urlsplit(platform.sso.url)
-    return {"port": address.port or _DEFAULT_PORTS[address.scheme], "cidrs": _cidrs(address.hostname or "")}
+    return {"port": address.port or DEFAULT_PORTS[address.scheme], "cidrs": cidrs(address.hostname or "")}
 
 
 def _egress(egress: Egress) -> list[dict[str, Any]]:
@@ -103,11 +103,11 @@ def _git(instance: Resolved) -> dict[str, Any] | None:
         return None
     address = urlsplit(instance.dags.repository)
     if not address.scheme:  # git@host:path
-        return {"ports": [_DEFAULT_PORTS["ssh"]], "cidrs": []}
-    return {"ports": [address.port or _DEFAULT_PORTS[address.scheme]], "cidrs": _cidrs(address.hostname or "")}
+        return {"ports": [DEFAULT_PORTS["ssh"]], "cidrs": []}
+    return {"ports": [address.port or DEFAULT_PORTS[address.scheme]], "cidrs": cidrs(address.hostname or "")}
 
 
-def _cidrs(host: str) -> list[str]:
+def cidrs(host: str) -> list[str]:
     """The one address, or none where ``host`` is a name: a NetworkPolicy knows addresses only, none means any."""
     try:
         return [str(ipaddress.ip_network(host))]

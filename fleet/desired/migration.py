@@ -33,7 +33,7 @@ def inputs(platform: Platform, instance: Resolved) -> dict[str, Any]:
 
 def command(instance: Resolved) -> list[str]:
     """What the Job runs. A DAG that names a role or a pool which is not there could not be parsed, or is warned of."""
-    steps = ["airflow db migrate", f"airflow pools set {smoke.POOL} {smoke.SLOTS} 'For the DAG {smoke.DAG}'"]
+    steps = ["airflow db migrate", f"airflow pools set {smoke.POOL} {smoke.SLOTS} '{smoke.PURPOSE}'"]
     if dag_roles := rights.roles(instance.access):
         steps.append(f"airflow roles create {' '.join(dag_roles)}")
     return ["bash", "-c", " && ".join(steps)]

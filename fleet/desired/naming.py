@@ -14,6 +14,11 @@ CA_CONFIG_MAP = "fleet-ca"
 CA_KEY = "ca.crt"  # in the platform's Secret and in that ConfigMap
 PLATFORM_RELEASE = "platform"
 DAG_ROLE = "dags-"  # how the roles of such rights begin
+DRIFT = "fleet-drift"  # the scheduled look: its CronJob, its account, its sign-on client, and the Secret with its credentials
+DRIFT_ROLE = "fleet_drift"  # its role on the database server
+DRIFT_RELEASE = "drift"
+DRIFT_METRICS = "fleet-metrics"  # what serves its reports to Prometheus
+DRIFT_INVENTORY = "fleet-inventory"  # the ConfigMap that the inventory reaches it by
 PORTAL = "fleet-portal"  # its Deployment, its label, its sign-on client, and the Secret with the client's secret
 
 
@@ -50,6 +55,11 @@ def upgrades(instance: str) -> str:
 def lease(instance: str) -> str:
     """Lease in the system namespace, held by whoever is at work on the instance."""
     return f"fleet-{instance}"
+
+
+def drift_report(shard: int) -> str:
+    """ConfigMap in the system namespace with what a pod of the scheduled look found last."""
+    return f"drift-report-{shard}" if shard else "drift-report"
 
 
 def sql(instance: str) -> str:

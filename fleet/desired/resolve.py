@@ -42,6 +42,7 @@ class Resolved:
     values: Mapping[str, Any]
     labels: Mapping[str, str]
     suspended: bool
+    adopted: bool
     rotated: Mapping[str, int]
 
 
@@ -76,6 +77,7 @@ def resolve(
         values=entry.values,
         labels=entry.labels,
         suspended=entry.suspended,
+        adopted=entry.adopted,
         rotated=rotated,
     )
 

@@ -53,6 +53,13 @@ def rotated(metadata: Mapping[str, Any]) -> dict[str, int]:
         ) from error
 
 
+def elsewhere(values: Mapping[str, Any]) -> list[str]:
+    """Secrets of other names, from which an Airflow with these values (of its chart) takes keys all the same."""
+    named = {values.get(f"{key}SecretName") for key in ("fernetKey", "apiSecretKey", "jwt")}
+    named.add(values.get("data", {}).get("metadataSecretName"))
+    return sorted(name for name in named if name and name not in NAMES)
+
+
 def contents(inputs: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """Name of each Secret → what is in it.
 

@@ -12,6 +12,7 @@ DAG = "fleet_smoke"
 # The pool of its task: an upgrade takes the slots of all others away.
 POOL = "fleet_smoke"
 SLOTS = 16
+PURPOSE = f"For the DAG {DAG}"
 _NAME = "fleet-smoke"  # of the ConfigMap, the volume and the bundle
 _FOLDER = f"/opt/airflow/{_NAME}"
 _LOCAL = "airflow.dag_processing.bundles.local.LocalDagBundle"
@@ -27,7 +28,7 @@ def with_dag(values: Mapping[str, Any]) -> dict[str, Any]:
     """Those values with the DAG. To be called last: lists of a team's own overrides take the place of any before them."""
     made = {**values, "volumes": _and(values.get("volumes"), _VOLUME)}
     made["volumeMounts"] = _and(values.get("volumeMounts"), _MOUNT)
-    processor = values.get("dagProcessor")
+    processor = values.get("dagProcessor", {})
     if isinstance(processor, Mapping):
         bundles = _and(processor.get("dagBundleConfigList", [_TEAMS_BUNDLE]), _BUNDLE)
         made["dagProcessor"] = {**processor, "dagBundleConfigList": bundles}

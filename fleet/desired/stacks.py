@@ -38,6 +38,7 @@ def platform(inventory: Inventory) -> dict[str, Any]:
         },
         "portal": portal.variables(inventory.platform),
         "portal_client_secret_version": SECRETS_VERSION,
+        **({"drift": {"client_id": naming.DRIFT}} if inventory.platform.drift.enabled else {}),
         **gcp.platform_variables(inventory.platform),
     }
 
@@ -54,7 +55,13 @@ def team(platform: Platform, instance: Resolved) -> dict[str, Any]:
     return {
         "instance": instance.name,
         "database_server": _database_server(platform),
-        "database": {"name": name, "schema": name, "role": name, "connection_limit": instance.size.connections},
+        "database": {
+            "name": name,
+            "schema": name,
+            "role": name,
+            "connection_limit": instance.size.connections,
+            **({"reader": naming.DRIFT_ROLE} if platform.drift.enabled else {}),
+        },
         "sso": {
             "url": platform.sso.url,
             "realm": platform.sso.realm,

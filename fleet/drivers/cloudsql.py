@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -54,6 +54,37 @@ class CloudSql:
         if size is None or (settings.storage_auto_resize and not limit):
             return None
         return (max(int(size), limit) if settings.storage_auto_resize else int(size)) * _GIB
+
+    async def instance(self) -> dict[str, Any]:
+        """The instance and its settings in the API's own words (`instances.get`); enums by name.
+
+        Raises:
+            FleetError: the API does not answer, or refuses.
+        """
+        from google.protobuf.json_format import MessageToDict
+
+        found = await self._call("SqlInstancesServiceClient", "get", {})
+        told: dict[str, Any] = MessageToDict(type(found).pb(found))  # type: ignore[no-untyped-call]
+        return told
+
+    async def patch(self, settings: Mapping[str, Any]) -> None:
+        """Change some of the instance's settings, and wait for the end of it.
+
+        All of them are sent, as they were read but for these (`instances.update`): an empty list, as of flags, cannot be said
+        by `instances.patch`. Somebody's change in between is refused by the API.
+
+        Args:
+            settings: in the API's words; objects are merged, lists replaced.
+
+        Raises:
+            FleetError: the API does not answer, or refuses.
+        """
+        from google.protobuf.json_format import ParseDict
+
+        found = await self._call("SqlInstancesServiceClient", "get", {})
+        ParseDict(dict(settings), type(found.settings).pb(found.settings))  # type: ignore[no-untyped-call]
+        body = {"settings": found.settings}
+        await self._work("a change of settings", "SqlInstancesServiceClient", "update", {"body": body})
 
     async def create_database(self, name: str) -> None:
         """Make an empty database."""

@@ -7,6 +7,7 @@ through our process runner instead (ADR 0007).
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,23 @@ class Helm:
             release, chart, dict(values), namespace=namespace, create_namespace=False
         )
         return int(answer["version"])
+
+    async def rendered(self, release: str, namespace: str, chart: Path, values: Mapping[str, Any]) -> str:
+        """The objects that an upgrade of a release would make, as Helm's text; nothing is kept.
+
+        Raises:
+            FleetError: Helm refused, or there is no such release.
+        """
+        given = json.dumps(dict(values)).encode()  # JSON is YAML
+        command = ["upgrade", release, chart, "--namespace", namespace, "--values", "-"]
+        answer = json.loads(await self._command().run([*command, "--dry-run=server", "--output", "json"], given))
+        return str(answer["manifest"])
+
+    async def template(self, release: str, namespace: str, chart: Path, values: Mapping[str, Any]) -> str:
+        """The objects of a release that need not be there, as Helm's text; no cluster is asked."""
+        given = json.dumps(dict(values)).encode()
+        command = ["template", release, chart, "--namespace", namespace, "--values", "-"]
+        return (await self._command().run(command, given)).decode()
 
     async def pull(self, chart: str, repository: str, version: str) -> Path:
         """The archive of one version of a chart, fetched once per machine: `upgrade --repo` would fetch it for every

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import re
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -21,9 +22,12 @@ from fleet.drivers import tools
 from fleet.errors import ExitCode, FleetError
 
 Manifest = dict[str, Any]
+Body = Manifest | list[Manifest]  # a JSON patch is a list
 T = TypeVar("T")
 
 FIELD_MANAGER = "fleet"
+# Named as a context, it stands for the account of the pod that this runs in; nothing falls back to it unnamed.
+IN_CLUSTER = "in-cluster"
 # One request; a LIST of 1,000 namespaces takes well under a second.
 _TIMEOUT_SECONDS = (5.0, 60.0)
 _PAGE = 500  # objects per page of a LIST, as kubectl has it
@@ -88,9 +92,7 @@ class Cluster:
 
         self.context = context
         try:
-            self._api = config.new_client_from_config(
-                config_file=str(path) if (path := tools.kubeconfig(context)) else None, context=context
-            )
+            self._api = _client(context)
         except config.ConfigException as error:
             raise FleetError(
                 f"there is no Kubernetes context `{context}`: {error}",
@@ -100,15 +102,19 @@ class Cluster:
         # Who did it, for the API server's audit log; the process is part of the run's name in `fleet history`.
         self._api.user_agent = f"fleet/{__version__} (process {os.getpid()})"
 
-    async def list(self, path: str, *, labels: str = "", metadata_only: bool = False) -> list[Manifest]:
+    async def list(
+        self, path: str, *, labels: str = "", fields: str = "", metadata_only: bool = False
+    ) -> list[Manifest]:
         """All objects below ``path``, page by page.
 
         Args:
             labels: label selector.
+            fields: field selector.
             metadata_only: leave out everything but `metadata` (what Secrets hold is then never read).
         """
         items: list[Manifest] = []
-        query = {"limit": str(_PAGE), **({"labelSelector": labels} if labels else {})}
+        selectors = {"labelSelector": labels, "fieldSelector": fields}
+        query = {"limit": str(_PAGE), **{key: value for key, value in selectors.items() if value}}
         accept = _METADATA_ONLY if metadata_only else "application/json"
         while True:
             page = await self._json("GET", path, query=query, accept=accept)
@@ -152,9 +158,40 @@ class Cluster:
             content_type="application/apply-patch+yaml",
         )  # fmt: skip
 
+    async def would_be(self, path: str, manifest: Manifest, manager: str) -> Manifest:
+        """What an object would be if ``manager`` made these fields of it so; nothing is kept."""
+        return await self._json(
+            "PATCH", path, body=manifest, query={"fieldManager": manager, "force": "true", "dryRun": "All"},
+            content_type="application/apply-patch+yaml",
+        )  # fmt: skip
+
+    async def warnings(self, path: str, change: Manifest) -> tuple[str, ...]:
+        """What the API server warns of at a change, which is not made."""
+
+        def once() -> tuple[str, ...]:
+            form = "application/merge-patch+json"
+            response = self._open("PATCH", path, {"dryRun": "All"}, change, "application/json", form, _TIMEOUT_SECONDS)
+            data: bytes = response.read() or b""
+            if response.status >= 400:
+                raise ApiError(response.status, _message(response.status, data))
+            # RFC 7234, 5.5: code, agent, text in quotes.
+            found = re.findall(r'299 \S+ "((?:[^"\\]|\\.)*)"', response.getheader("Warning") or "")
+            return tuple(each.replace('\\"', '"') for each in found)
+
+        return await _patiently(once, self.context)
+
     async def patch(self, path: str, change: Manifest) -> Manifest:
         """Change some fields and own none (merge patch, RFC 7396): None removes a key."""
         return await self._json("PATCH", path, body=change, content_type="application/merge-patch+json")
+
+    async def json_patch(self, path: str, operations: Sequence[Mapping[str, Any]]) -> Manifest:
+        """Change some fields of an object by JSON patch (RFC 6902), all or none.
+
+        Raises:
+            ApiError: an operation does not fit the object as it is now (422), or there is none (404).
+        """
+        body = [dict(each) for each in operations]
+        return await self._json("PATCH", path, body=body, content_type="application/json-patch+json")
 
     async def replace(self, path: str, manifest: Manifest) -> Manifest:
         """Put an object in the place of the version that ``manifest`` names; 409 if there is a newer one."""
@@ -203,7 +240,7 @@ class Cluster:
                 response.response.shutdown()
 
     async def _json(
-        self, method: str, path: str, *, body: Manifest | None = None, query: Mapping[str, str] | None = None,
+        self, method: str, path: str, *, body: Body | None = None, query: Mapping[str, str] | None = None,
         accept: str = "application/json", content_type: str = "application/json",
     ) -> Manifest:  # fmt: skip
         data = await self._request(method, path, query=query or {}, body=body, accept=accept, content_type=content_type)
@@ -211,7 +248,7 @@ class Cluster:
         return answer
 
     async def _request(
-        self, method: str, path: str, *, query: Mapping[str, str], body: Manifest | None = None,
+        self, method: str, path: str, *, query: Mapping[str, str], body: Body | None = None,
         accept: str = "application/json", content_type: str = "application/json",
     ) -> bytes:  # fmt: skip
         def once() -> bytes:
@@ -230,7 +267,7 @@ class Cluster:
         method: str,
         path: str,
         query: Mapping[str, str],
-        body: Manifest | None,
+        body: Body | None,
         accept: str,
         content_type: str,
         timeout: tuple[float, float | None],
@@ -252,6 +289,17 @@ class Cluster:
             yield
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise _Passing(f"{self._api.configuration.host} does not answer ({type(error).__name__})") from error
+
+
+def _client(context: str) -> Any:
+    from kubernetes import client, config
+
+    if context == IN_CLUSTER:
+        settings = client.Configuration()
+        config.load_incluster_config(settings)
+        return client.ApiClient(settings)
+    file = tools.kubeconfig(context)
+    return config.new_client_from_config(config_file=str(file) if file else None, context=context)
 
 
 async def _patiently(call: Callable[[], T], context: str) -> T:

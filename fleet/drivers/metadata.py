@@ -40,6 +40,28 @@ class Metadata:
                     found[part] = ",".join(sorted(str(version) for (version,) in await rows.fetchall()))
         return found
 
+    async def show_revisions(self, reader: str, may: bool) -> None:
+        """Whether a role may read them; nothing else is its to read. No such role, or no table, is no fault.
+
+        Raises:
+            FleetError: as above.
+        """
+        from psycopg import sql
+
+        known = "select 1 from pg_roles where rolname = %s"
+        words = ("grant usage on schema {} to {}", "grant select on {} to {}") if may else (
+            "revoke all on schema {} from {}", "revoke all on {} from {}"
+        )  # fmt: skip
+        async with self.login.connected(self.database) as connection, connection.transaction():
+            if not await (await connection.execute(known, [reader])).fetchone():
+                return
+            schema, role = sql.Identifier(self.login.user), sql.Identifier(reader)
+            await connection.execute(sql.SQL(words[0]).format(schema, role))
+            for table in VERSION_TABLES:
+                there = await (await connection.execute("select to_regclass(%s)", [table])).fetchone()
+                if there and there[0]:
+                    await connection.execute(sql.SQL(words[1]).format(sql.Identifier(table), role))
+
     async def pools(self) -> dict[str, int]:
         """Pool → slots; -1 is without a limit.
 
@@ -49,6 +71,19 @@ class Metadata:
         async with self.login.connected(self.database) as connection:
             rows = await connection.execute("select pool, slots from slot_pool order by pool")
             return {str(pool): int(slots) for pool, slots in await rows.fetchall()}
+
+    async def make_pool(self, pool: str, slots: int, description: str) -> None:
+        """Make a pool, or give it so many slots.
+
+        Raises:
+            FleetError: as above.
+        """
+        statement = """
+            insert into slot_pool (pool, slots, description, include_deferred) values (%s, %s, %s, false)
+            on conflict (pool) do update set slots = excluded.slots
+        """
+        async with self.login.connected(self.database) as connection:
+            await connection.execute(statement, [pool, slots, description])
 
     async def set_slots(self, slots: Mapping[str, int]) -> None:
         """Give pools so many slots; one that is gone stays gone.

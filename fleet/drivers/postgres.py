@@ -38,8 +38,11 @@ class Login:
     password: str = field(repr=False)
 
     @asynccontextmanager
-    async def connected(self, database: str) -> AsyncIterator[AsyncConnection[Any]]:
+    async def connected(self, database: str, options: str = "") -> AsyncIterator[AsyncConnection[Any]]:
         """A connection, autocommitting.
+
+        Args:
+            options: settings of the session, as libpq's `options` has them; they go before a role's and a database's.
 
         Raises:
             FleetError: the server cannot be reached or refuses; or a statement inside the block failed.
@@ -47,13 +50,13 @@ class Login:
         import psycopg
 
         try:
-            async with await self._connect(database) as connection:
+            async with await self._connect(database, options) as connection:
                 yield connection
         except psycopg.Error as error:
             said = error.diag.message_primary or str(error).strip().splitlines()[0]
             raise FleetError(f"PostgreSQL: {said}", where=f"{self.server.host}, database {database}") from error
 
-    async def _connect(self, database: str) -> AsyncConnection[Any]:
+    async def _connect(self, database: str, options: str) -> AsyncConnection[Any]:
         """Connect; four times within about 4 s, since a full or restarting server passes."""
         import psycopg
 
@@ -65,6 +68,7 @@ class Login:
                 return await psycopg.AsyncConnection.connect(
                     host=self.server.host, port=self.server.port, sslmode=self.server.sslmode, dbname=database,
                     user=self.user, password=self.password, connect_timeout=_CONNECT_SECONDS, autocommit=True,
+                    options=options,
                 )  # fmt: skip
         raise AssertionError("unreachable: tenacity returns or raises")
 
@@ -161,6 +165,19 @@ async def wall(admin: Login, database: str, role: str) -> None:
         await connection.execute(sql.SQL("grant connect, temporary on database {} to {}").format(*names))
 
 
+async def admit(admin: Login, database: str, role: str) -> None:
+    """Let one more role into a database, and no further.
+
+    Raises:
+        FleetError: the server cannot be reached or refuses, or there is no such role or database.
+    """
+    from psycopg import sql
+
+    names = sql.Identifier(database), sql.Identifier(role)
+    async with admin.connected("postgres") as connection:
+        await connection.execute(sql.SQL("grant connect on database {} to {}").format(*names))
+
+
 async def may_enter(admin: Login, database: str, roles: Sequence[str]) -> list[str]:
     """Those of some roles, and `public`, that may connect to a database; superusers may everywhere and are no such role.
 
@@ -192,3 +209,55 @@ async def switch(admin: Login, database: str, fresh: str, aside: str) -> None:
             for before, after in ((database, aside), (fresh, database)):
                 rename = sql.SQL("alter database {} rename to {}")
                 await connection.execute(rename.format(sql.Identifier(before), sql.Identifier(after)))
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """What stands on a server in the form that fleet gives it, told by the server alone.
+
+    Args:
+        all: the names of all databases.
+        databases: database → the roles that may enter it, of those that `public` may not enter, and that do not bear their
+            owner's name.
+        roles: roles that sign in and look into a schema of their own name.
+    """
+
+    all: frozenset[str]
+    databases: Mapping[str, frozenset[str]]
+    roles: frozenset[str]
+
+
+async def shapes(login: Login) -> Shapes:
+    """Databases and roles as module `database` makes them; one query, from catalogs that everybody may read.
+
+    Raises:
+        FleetError: the server cannot be reached or refuses.
+    """
+    query = """
+        select (select json_agg(datname) from pg_database),
+               coalesce((select json_object_agg(datname, entrants) from
+                 (select d.datname, array_agg(coalesce(r.rolname, 'public')) entrants
+                  from pg_database d, aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
+                  left join pg_roles r on r.oid = a.grantee
+                  where a.privilege_type = 'CONNECT' and a.grantee <> d.datdba
+                    and pg_get_userbyid(d.datdba) <> d.datname and not d.datistemplate
+                  group by 1) each where not 'public' = any(entrants)), '{}'),
+               coalesce((select json_agg(rolname) from pg_roles
+                         where rolcanlogin and not rolsuper and 'search_path=' || rolname = any(rolconfig)), '[]')
+    """
+    async with login.connected("postgres") as connection:
+        row = await (await connection.execute(query)).fetchone()
+    assert row is not None  # noqa: S101 (a query without FROM answers one row)
+    return Shapes(frozenset(row[0]), {name: frozenset(roles) for name, roles in row[1].items()}, frozenset(row[2]))
+
+
+async def drop_role(admin: Login, role: str) -> None:
+    """Drop a role that owns nothing any more; no error where there is none.
+
+    Raises:
+        FleetError: the server cannot be reached or refuses.
+    """
+    from psycopg import sql
+
+    async with admin.connected("postgres") as connection:
+        await connection.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(role)))

@@ -10,11 +10,13 @@ import fcntl
 import hashlib
 import json
 import re
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import python_terraform
@@ -30,6 +32,8 @@ Variables = Mapping[str, Any]
 # Write-only arguments and ephemeral variables: https://developer.hashicorp.com/terraform/language/manage-sensitive-data
 MINIMUM_VERSION = (1, 11)
 _LOCK_TIMEOUT = "120s"
+_UNSAVED = "errored.tfstate"  # where Terraform puts a state that its back end did not take
+NO_VARIABLES: Variables = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,10 @@ class Provider:
 
     def __str__(self) -> str:
         return f"{self.source} {self.version}{' (stand-in)' if self.stand_in else ''}"
+
+
+class _Unsaved(FleetError):
+    """The back end is there, and does not take the state that an earlier run left."""
 
 
 class _Terraform(python_terraform.Terraform):
@@ -111,32 +119,91 @@ class Stack:
 
     async def delete_workspace(self, workspace: str) -> None:
         """Delete an empty workspace."""
-        terraform = self._terraform()
-        await self._checked(terraform, "workspace delete", workspace, env={**self.env, "TF_WORKSPACE": "default"})
+        environment = {**self.env, "TF_WORKSPACE": "default"}
+        await self._checked(self._terraform(self.directory), "workspace delete", workspace, env=environment)
+        shutil.rmtree(self._folder(workspace))
+
+    async def call(
+        self, workspace: str, command: str, *arguments: str, secrets: Mapping[str, str] = NO_VARIABLES, **options: Any
+    ) -> bytes:
+        """What a command prints that needs no events.
+
+        Raises:
+            FleetError: Terraform failed; its words are in it.
+        """
+        environment = {**self.env, "TF_WORKSPACE": workspace, **{f"TF_VAR_{k}": v for k, v in secrets.items()}}
+        finished = await self._terraform(self.directory).run(command, *arguments, env=environment, **options)
+        if finished.returncode != 0:
+            raise explained(command, finished, [], self.directory)
+        return finished.stdout
 
     def providers(self) -> list[Provider]:
         """The providers that this stack runs with; stand-ins carry the file `STAND-IN.txt` beside their binary."""
         root = self.directory / ".terraform" / "providers"
         return sorted(map(_provider, root.glob("*/*/*/*/*")), key=lambda provider: provider.source)
 
-    def _terraform(self) -> _Terraform:
+    def _terraform(self, directory: Path) -> _Terraform:
         return _Terraform(  # type: ignore[no-untyped-call]
-            working_dir=str(self.directory), terraform_bin_path=str(self.program)
+            working_dir=str(directory), terraform_bin_path=str(self.program)
         )
+
+    def _folder(self, workspace: str) -> Path:
+        """The stack's files once more, for one workspace: Terraform gives a state that it cannot save a name, and leaves it
+        where it runs. In one folder for all, the next workspace would write over it. It is beside the stack, from where the
+        modules' relative paths hold.
+        """
+        folder = self.directory.with_name(f"{self.directory.name}@{workspace}")
+        folder.mkdir(exist_ok=True)
+        for pattern in ("*.tf", "*.tf.json", ".terraform*"):
+            for file in self.directory.glob(pattern):
+                with suppress(FileExistsError):
+                    (folder / file.name).symlink_to(file)
+        return folder
+
+    async def _save(self, workspace: str, unsaved: Path) -> None:
+        """Hand over the state that an earlier run could not save: else Terraform would make again what that run made.
+
+        Raises:
+            _Unsaved: the workspace has another state by now.
+            FleetError: the back end is away.
+        """
+        if not unsaved.exists():
+            return
+        try:
+            await self.call(workspace, "state push", str(unsaved), lock_timeout=_LOCK_TIMEOUT, no_color=IsFlagged)
+        except FleetError as error:
+            left = f"what an earlier run made is in {unsaved}, which Terraform could not save; "
+            if passes(error):
+                raise FleetError(
+                    error.what, hint=left + "run the same command again when the back end is there"
+                ) from error
+            pull = f"TF_WORKSPACE={workspace} terraform -chdir={shlex.quote(str(self.directory))} state pull"
+            compare = f"compare it with what the workspace has by now (`{pull}`), and remove it if it is of no use"
+            raise _Unsaved(error.what, hint=left + compare) from error
+        unsaved.unlink()
 
     async def _changes(
         self, command: str, workspace: str, variables: Variables, secrets: Mapping[str, str], **options: Any
     ) -> list[ResourceChange]:
         environment = {**self.env, "TF_WORKSPACE": workspace, **{f"TF_VAR_{k}": v for k, v in secrets.items()}}
+        folder = self._folder(workspace)
+        unsaved, writes = folder / _UNSAVED, command != "plan"
+
+        def worth_another(error: BaseException) -> bool:
+            left = writes and isinstance(error, FleetError) and unsaved.exists()
+            return passes(error) or (left and not isinstance(error, _Unsaved))
+
         async for attempt in AsyncRetrying(
-            retry=retry_if_exception(passes),
+            retry=retry_if_exception(worth_another),
             stop=stop_after_attempt(6),
             wait=wait_exponential_jitter(multiplier=2, max=15),
             reraise=True,
         ):
             with attempt:
+                if writes:
+                    await self._save(workspace, unsaved)
                 events = await self._checked(
-                    self._terraform(), command, env=environment, var=dict(variables), json=IsFlagged,
+                    self._terraform(folder), command, env=environment, var=dict(variables), json=IsFlagged,
                     input=False, **({"lock_timeout": _LOCK_TIMEOUT} | options),
                 )  # fmt: skip
         planned = [event["change"] for event in events if event.get("type") == "planned_change"]
@@ -190,7 +257,7 @@ async def initialise(stack: str, backend: Mapping[str, Any], env: Mapping[str, s
 
 
 async def _prepare(stack: Stack, source: Path, root: Path, backend: Mapping[str, Any]) -> None:
-    terraform = stack._terraform()
+    terraform = stack._terraform(stack.directory)
     shutil.copytree(
         source, root, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "tests")
     )

@@ -24,6 +24,7 @@ def check(data: dict[str, Any]) -> Iterator[Problem]:
     yield from _rights(data)
     yield from _managers(data)
     yield from _google(data)
+    yield from _looked_at(data)
     yield from _not_yet(data)
 
 
@@ -160,6 +161,18 @@ def _google(data: dict[str, Any]) -> Iterator[Problem]:
         yield Problem(
             "Google chooses the server's address: `host` is a name", ("platform", "database", "host"), hint=hint
         )
+
+
+def _looked_at(data: dict[str, Any]) -> Iterator[Problem]:
+    """The look at drift compares with the charts that the inventory names: it has to have them where it runs."""
+    job = _get(_platform(data), "drift")
+    if _get(job, "enabled") is not True or _get(_get(job, "inventory"), "source") == "git":
+        return
+    users: list[tuple[Keys, Any]] = [(("defaults",), data.get("defaults")), *_entries(data)]
+    for keys, entry in users:
+        if _get(_get(entry, "chart"), "path") is not None:
+            hint = "let it have the inventory from git (`platform.drift.inventory`), with the chart beside it"
+            yield Problem("the look at drift would not find this folder", (*keys, "chart", "path"), hint=hint)
 
 
 def _not_yet(data: dict[str, Any]) -> Iterator[Problem]:

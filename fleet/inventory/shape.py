@@ -36,6 +36,7 @@ _PATTERNS = {
     ),
     model.BUCKET_PATTERN: ("a bucket's name (lower-case letters, digits, `-_`)", "example-fleet-logs"),
     model.ROLE_PATTERN: ("a PostgreSQL role's name (lower-case letters, digits, underscores)", "fleet_admin"),
+    model.EMAIL_PATTERN: ("an e-mail address", "fleet-drift@example-fleet.iam.gserviceaccount.com"),
     model.NETWORK_PATTERN: ("a network's name (lower-case letters, digits, dashes), not its path", "fleet"),
     model.REGION_PATTERN: ("a Google Cloud region", "europe-west3"),
     model.SERVER_PATTERN: (

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
+from fleet.errors import FleetError
 from fleet.sandbox import config, gateway, postgres
 from fleet.sandbox.credentials import DATABASE_ADMIN, SSO_ADMIN
 from fleet.sandbox.layout import FRONT_CLASS, PLATFORM_NAMESPACE, PLATFORM_SECRET, Layout
 from fleet.sandbox.shell import attempt, run
 from fleet.sandbox.site import Site
+
+_ESTABLISHED_SECONDS = 30.0
 
 
 def apply_platform(site: Site) -> None:
@@ -38,7 +42,7 @@ def _apply_front(site: Site) -> None:
     httproutes = "httproutes.gateway.networking.k8s.io"
     if _kubectl(site.layout, "get", "crd", httproutes, "--ignore-not-found", f"--output={query}") != version:
         _apply(site.layout, "", str(gateway.definitions(version)))
-        _kubectl(site.layout, "wait", "--for=condition=Established", f"crd/{httproutes}")
+        _wait_until_established(site.layout, httproutes)
     front = site.credentials.front
     text = config.render(
         "front-cluster.yaml",
@@ -69,8 +73,21 @@ def remove_simulated_nodes(layout: Layout) -> None:
 
 def node_ready(layout: Layout, name: str) -> bool:
     """Whether the node says that it is ready."""
-    query = "jsonpath={.status.conditions[?(@.type=='Ready')].status}"
-    done = attempt(*_command(layout), "get", "node", name, "--ignore-not-found", f"--output={query}")
+    return _holds(layout, "Ready", "node", name)
+
+
+def _wait_until_established(layout: Layout, definition: str) -> None:
+    """Until the API server serves the resource. `kubectl wait` fails at once where a new definition has no conditions yet."""
+    end = time.monotonic() + _ESTABLISHED_SECONDS
+    while not _holds(layout, "Established", "crd", definition):
+        if time.monotonic() > end:
+            raise FleetError(f"the API server does not serve {definition} after {_ESTABLISHED_SECONDS:.0f} s")
+        time.sleep(0.2)
+
+
+def _holds(layout: Layout, condition: str, kind: str, name: str) -> bool:
+    query = f"jsonpath={{.status.conditions[?(@.type=='{condition}')].status}}"
+    done = attempt(*_command(layout), "get", kind, name, "--ignore-not-found", f"--output={query}")
     return done.returncode == 0 and done.stdout == "True"
 
 

@@ -96,7 +96,9 @@ def _images(site: Site, progress: Progress) -> list[Task]:
         return []
     from fleet.sandbox import images
 
-    def pair(name: str, build: Callable[[Callable[[str], None]], images.Image]) -> list[Task]:
+    def pair(
+        name: str, build: Callable[[Callable[[str], None]], images.Image], needs: tuple[str, ...] = ()
+    ) -> list[Task]:
         built: list[images.Image] = []
 
         def make() -> None:
@@ -109,16 +111,19 @@ def _images(site: Site, progress: Progress) -> list[Task]:
                 step.how = containers.import_once(site.layout, built[0].ref, built[0].path)
 
         return [
-            Task(f"build image {name}", make, heavy=True),
+            Task(f"build image {name}", make, needs, heavy=True),
             Task(f"image {name}", load, (f"build image {name}", "containerd")),
         ]
 
+    lay = partial(terraform.lay_out, own_configuration=site.layout.terraformrc)
     airflow = [pair(f"airflow {version}", partial(images.airflow, version)) for version in images.airflow_versions()]
     return [
         *pair("pause", images.pause),
         *pair("git-sync", images.git_sync),
         *pair("portal", images.portal),
         *(task for tasks in airflow for task in tasks),
+        # Last, and on the portal's bottom layer: what nobody waits for.
+        *pair("fleet", partial(images.fleet, lay_terraform=lay), ("terraform", "build image portal")),
     ]
 
 

@@ -64,14 +64,22 @@ def official_providers_reachable(program: Path, own_configuration: Path) -> bool
 
     The folder it is tried in stays in the cache, so that a second ``init`` neither asks nor fetches again.
     """
+    folder = _official(program)
+    # In a shell that uses the sandbox, the configuration is the sandbox's own, which would find the stand-ins.
+    environment = {name: value for name, value in os.environ.items() if value != str(own_configuration)}
+    done = attempt(str(program), f"-chdir={folder}", "init", "-input=false", "-backend=false", env=environment)
+    # A configuration that finds a copy of the stand-ins finds nothing official.
+    found_stand_ins = any(folder.glob(f".terraform/providers/*/*/*/*/*/{NOTE}"))
+    return done.returncode == 0 and not found_stand_ins
+
+
+def _official(program: Path) -> Path:
+    """A root module that needs every pinned provider."""
     required = {name.partition("/")[2]: {"source": name, "version": version} for name, version in _pins().items()}
     text = json.dumps({"terraform": {"required_providers": required}})
     folder = cache_dir() / "providers-official" / hashlib.sha256(f"{program}{text}".encode()).hexdigest()[:16]
     config.write(folder / "main.tf.json", text, mode=0o644)
-    # In a shell that uses the sandbox, the configuration is the sandbox's own, which would find the stand-ins.
-    environment = {name: value for name, value in os.environ.items() if value != str(own_configuration)}
-    done = attempt(str(program), f"-chdir={folder}", "init", "-input=false", "-backend=false", env=environment)
-    return done.returncode == 0
+    return folder
 
 
 def build_stand_ins() -> str:
@@ -94,6 +102,32 @@ def mirror() -> Path:
     The path carries a digest of their sources: what was initialised with one build never meets another behind its lock file.
     """
     return cache_dir() / "providers" / _sources_key()[:16]
+
+
+def lay_out(target: Path, own_configuration: Path) -> None:
+    """Program, providers and a configuration that finds them there, for an image: ``bin``, ``providers``, ``terraformrc``.
+
+    Args:
+        own_configuration: the sandbox's, which is there where the providers are stand-ins.
+    """
+    program = system_program() or builds.tool("tofu")
+    (target / "bin").mkdir(parents=True)
+    _link(program.resolve(), target / "bin" / program.name)
+    if own_configuration.is_file():
+        shutil.copytree(mirror(), target / "providers", symlinks=True, copy_function=_link)
+    else:
+        attempt(str(program), f"-chdir={_official(program)}", "providers", "mirror", str(target / "providers"))
+    (target / "terraformrc").write_text(
+        'provider_installation {\n  filesystem_mirror {\n    path = "/opt/terraform/providers"\n  }\n}\n'
+    )
+
+
+def _link(source: Path | str, target: Path | str) -> None:
+    """The same file under another name; a copy where the two are not on one disk."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def write_terraformrc(layout: Layout, stand_ins: bool) -> None:

@@ -22,7 +22,7 @@ from fleet.drivers.metadata import Metadata
 from fleet.drivers.postgres import count_rows, switch
 from fleet.drivers.world import World
 from fleet.errors import FleetError
-from fleet.keys import ensure
+from fleet.migrated import let_in, metadata, settle
 from fleet.record import Applied
 from fleet.restore import choose, prove, run_job
 from fleet.upgrade import gates
@@ -99,17 +99,11 @@ async def go(desired: DesiredInstance, way: Way, world: World, tell: Tell, gate_
     return said[0]
 
 
-async def metadata(instance: str, world: World) -> Metadata:
-    """The instance's database."""
-    keys = await ensure(world.cluster, instance, used=True)
-    return Metadata(world.login(naming.sql(instance), keys["database-password"]), naming.sql(instance))
-
-
 async def _database(before: DesiredInstance, way: Way, world: World) -> str:
     """As it was, if it is not."""
     if way.by_backup:
         await pause.stop(world.cluster, before.name)
-        await _restore(before.name, way.dump, world)
+        await _restore(before, way.dump, world)
         return "backup restored"
     if not way.origin.revisions:
         return "left alone"
@@ -123,7 +117,7 @@ async def _database(before: DesiredInstance, way: Way, world: World) -> str:
     except FleetError as error:
         if not way.dump:
             raise
-        await _restore(before.name, way.dump, world)
+        await _restore(before, way.dump, world)
         return f"backup restored ({error.what})"
 
 
@@ -196,13 +190,14 @@ async def _lost(there: Metadata, way: Way, world: World) -> str:
     return ", ".join(lost[:_SHOWN])
 
 
-async def _restore(instance: str, dump: str, world: World) -> None:
+async def _restore(before: DesiredInstance, dump: str, world: World) -> None:
     """The backup in the database's place; what was there is dropped."""
-    chosen, found = await choose(instance, dump, world), await source(instance, world)
+    chosen, found = await choose(before.name, dump, world), await source(before.name, world)
     aside = f"before_{found.database}_{secrets.token_hex(4)}"
     async with scratch(found, world) as fresh:
         await prove(found, chosen, world, fresh)
         await switch(await world.database_admin(), found.database, fresh, aside)
+    await let_in(before, world)
     await world.cloud_sql.delete_database(aside)
 
 
@@ -220,7 +215,8 @@ async def _releases(before: DesiredInstance, origin: Origin, world: World) -> st
     written = await world.cluster.get(core("configmaps", naming.SYSTEM_NAMESPACE, naming.record(before.name)))
     if written:
         parts = {part: Applied(each["inputs"], each["at"]) for part, each in origin.parts.items()}
-        await write_record(world, replace(record.from_config_map(written), parts=parts))
+        revisions = await settle(before, world)
+        await write_record(world, replace(record.from_config_map(written), parts=parts, revisions=revisions))
     return f"Airflow {origin.version}, {origin.image}"
 
 

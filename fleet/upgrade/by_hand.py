@@ -11,8 +11,9 @@ from fleet.errors import ExitCode, FleetError
 from fleet.inventory import edit
 from fleet.inventory.document import Document
 from fleet.lease import holder
+from fleet.migrated import metadata
 from fleet.upgrade import drain, memory, targets
-from fleet.upgrade.back import Way, go, metadata
+from fleet.upgrade.back import Way, go
 from fleet.upgrade.flow import Settings
 from fleet.upgrade.memory import Memory, Underway
 

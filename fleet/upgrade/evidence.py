@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
 from contextlib import suppress
 
 from fleet.drivers.kubernetes import Cluster, Manifest, core
 from fleet.errors import FleetError
+from fleet.wait import said, statuses
 
 _EVENTS = 10
 _TELLING = ("Pod", "ReplicaSet", "StatefulSet", "Job")  # a quota that is used up is told of what would make the pod
@@ -28,7 +28,7 @@ async def evidence(cluster: Cluster, namespace: str) -> list[str]:
         cluster.list(core("events", namespace)), cluster.list(core("pods", namespace), labels="tier=airflow")
     )
     lines = warnings(events)[:_EVENTS]
-    troubled = [(pod, status) for pod in pods for status in _statuses(pod) if said(status)]
+    troubled = [(pod, status) for pod in pods for status in statuses(pod) if said(status)]
     words = await asyncio.gather(*(_words(cluster, pod, status) for pod, status in troubled[:_CONTAINERS]))
     for (pod, status), log in zip(troubled, words, strict=False):
         lines += [f"{pod['metadata']['name']}/{status['name']}: {said(status)}", *(f"  {line}" for line in log)]
@@ -60,25 +60,6 @@ def _moment(event: Manifest) -> str:
 
 def _line(message: str | None) -> str:
     return " ".join((message or "").split())
-
-
-def _statuses(pod: Manifest) -> Iterator[Manifest]:
-    status = pod.get("status", {})
-    yield from status.get("initContainerStatuses", [])
-    yield from status.get("containerStatuses", [])
-
-
-def said(status: Manifest) -> str:
-    """What is wrong with a container; empty where it runs, and has not crashed before, or has ended well."""
-    waiting, ended = status.get("state", {}).get("waiting"), status.get("state", {}).get("terminated")
-    before = status.get("lastState", {}).get("terminated")
-    parts = [f"waits: {waiting.get('reason')} {_line(waiting.get('message'))}".strip()] if waiting else []
-    for words, terminated in (("ended", ended), ("ended before", before)):
-        if terminated and terminated.get("exitCode"):
-            parts.append(f"{words} with exit code {terminated['exitCode']} ({terminated.get('reason')})")
-    if parts and status.get("restartCount"):
-        parts.append(f"{status['restartCount']} restarts")
-    return ", ".join(parts)
 
 
 async def _words(cluster: Cluster, pod: Manifest, status: Manifest) -> list[str]:

@@ -19,6 +19,7 @@ from fleet.drivers.metadata import Metadata
 from fleet.drivers.world import World
 from fleet.errors import ExitCode, FleetError
 from fleet.lease import holder
+from fleet.migrated import metadata
 from fleet.upgrade import back, drain, gates, memory
 from fleet.upgrade.evidence import evidence
 from fleet.upgrade.memory import Memory, Origin, Underway
@@ -140,7 +141,7 @@ class _Upgrade:
         return Origin(str(before["version"]), str(before["image"]), releases, revisions, kept)
 
     async def _metadata(self) -> Metadata:
-        return await back.metadata(self.name, self.world)
+        return await metadata(self.name, self.world)
 
     async def _forward(self) -> None:
         work = Work(self.desired, self.world, self.tell, self.settings.gate)

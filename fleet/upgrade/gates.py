@@ -18,6 +18,7 @@ from fleet.apply import Tell, step
 from fleet.backup import Source, source
 from fleet.desired import DesiredInstance, migration, naming, signon, smoke
 from fleet.drivers.kubernetes import core, group
+from fleet.drivers.metadata import Metadata
 from fleet.drivers.openid import Realm
 from fleet.drivers.world import World
 from fleet.errors import FleetError
@@ -67,14 +68,10 @@ async def _ready(found: Source, seconds: float) -> None:
     """
     from psycopg import sql
 
-    pool = """
-        insert into slot_pool (pool, slots, description, include_deferred) values (%s, %s, %s, false)
-        on conflict (pool) do update set slots = excluded.slots
-    """
     known = sql.SQL("update dag set is_paused = false where dag_id = %s and not is_stale returning 1")
     end = time.monotonic() + seconds
+    await Metadata(found.login, found.database).make_pool(smoke.POOL, smoke.SLOTS, smoke.PURPOSE)
     async with found.login.connected(found.database) as connection:
-        await connection.execute(pool, [smoke.POOL, smoke.SLOTS, f"For the DAG {smoke.DAG}"])
         while await (await connection.execute(known, [smoke.DAG])).fetchone() is None:
             if time.monotonic() > end:
                 raise FleetError(

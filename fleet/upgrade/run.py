@@ -7,7 +7,7 @@ moment, and the same command goes on where it ended.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -67,7 +67,7 @@ class Upgrade:
     @property
     def shared(self) -> Plan:
         """What is to be done to the platform."""
-        return Plan(self.changes.platform, self.changes.portal, {}, ())
+        return self.changes.shared
 
     def reasons(self, name: str) -> str:
         """Why this one."""
@@ -156,6 +156,7 @@ class Runner:
     """Carries an upgrade out.
 
     Args:
+        drifted: of instances, by name, what is no longer as it was applied: for a reader, it stands in nobody's way.
         soak: seconds between two waves.
         say: told what there is to wait for.
         ask: before each further wave; whether to go on with it.
@@ -163,6 +164,7 @@ class Runner:
 
     upgrade: Upgrade
     world: World
+    drifted: Callable[[Collection[str]], Awaitable[Mapping[str, Sequence[str]]]]
     settings: Settings
     rules: Rules
     soak: float
@@ -185,9 +187,13 @@ class Runner:
         fresh = [order for order in self.upgrade.orders.values() if not order.begun]
         checks, room = Checks(), asyncio.Semaphore(self.rules.parallel)
         backups = self.rules.parallel if self.settings.with_backup else 0
-        looked = await preflight.look([each.desired for each in fresh], self.observed, self.world, backups=backups)
+        looked, drifted = await asyncio.gather(
+            preflight.look([each.desired for each in fresh], self.observed, self.world, backups=backups),
+            self.drifted([each.name for each in fresh]),
+        )
         for name, findings in looked.items():
             checks.lines[name] = [f"{each.check}: {each.what}" for each in findings]
+            checks.lines[name] += [f"drift: {line}" for line in drifted.get(name, ())]
             self.blocked[name] = [f"{each.check}: {each.what}" for each in findings if each.blocking]
 
         async def tried(order: Order) -> None:

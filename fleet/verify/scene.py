@@ -80,12 +80,12 @@ def expected(scene: Scene, team: Team) -> Iterator[Try]:
 
 async def look(cluster: Cluster, desired: Desired) -> Scene:
     """Read it all once; instances that are not applied are left out."""
-    marked = f"tier=airflow,{naming.INSTANCE_LABEL}"
+    marked = "tier=airflow,component=scheduler"  # an adopted one has no mark of fleet's
     rbac = "rbac.authorization.k8s.io/v1"
     found = await asyncio.gather(
         cluster.list(core("namespaces"), labels=naming.INSTANCE_LABEL, metadata_only=True),
-        cluster.list(group("apps/v1", "deployments"), labels=f"{marked},component=scheduler"),
-        cluster.list(group("apps/v1", "statefulsets"), labels=f"{marked},component=scheduler"),
+        cluster.list(group("apps/v1", "deployments"), labels=marked),
+        cluster.list(group("apps/v1", "statefulsets"), labels=marked),
         cluster.list(core("configmaps"), labels="tier=airflow,component=config"),
         cluster.list(core("pods"), labels="tier=airflow"),
         cluster.list(group("networking.k8s.io/v1", "networkpolicies")),

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from fleet.report import render
-from tests.bench import measure, signed_in, upgrade
+from tests.bench import asleep, measure, signed_in
 from tests.bench.measure import Row
 
 
@@ -18,7 +18,7 @@ def rows() -> Iterator[Row]:
     yield from measure.thousand_teams()
     yield from measure.two_hundred_instances()
     yield from signed_in.rows()
-    yield from upgrade.rows()
+    yield from asleep.rows()
 
 
 def shown(row: Row) -> dict[str, str]:

@@ -19,9 +19,11 @@ from playwright.sync_api import Browser, Page
 
 from tests.support.browser import chromium
 from tests.support.http import ask
+from tests.support.inventories import without_portal
 from tests.support.sandbox import FLEET, Sandbox
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+TEAMS = ("marketing", "finance")  # the demo's
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,13 @@ class Demo:
             environment["PATH"] = f"{path}:{environment['PATH']}"
         return subprocess.run([FLEET, *arguments], env=environment, check=check, capture_output=True, text=True)
 
+    def remove(self, team: str) -> None:
+        self.fleet("remove-team", team, "--yes", "--confirm", team, "--no-backup")
+
 
 @pytest.fixture(scope="session")
 def demo(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """`make demo`, in this checkout, on a sandbox without any team."""
+    """`make demo`, in this checkout, on a sandbox without any team; it is without any again when its tests are over."""
     inventory = CHECKOUT / ".demo" / "tenants.yaml"
     empty = tmp_path_factory.mktemp("empty") / "tenants.yaml"
     empty.write_text((CHECKOUT / "tenants.yaml").read_text())
@@ -61,7 +66,11 @@ def demo(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         text=True,
     )
     assert made.returncode == 0, made.stdout
-    yield Demo(made.stdout, inventory, sandbox)
+    demo = Demo(made.stdout, inventory, sandbox)
+    yield demo
+    # An idle Airflow takes from those of the next tests.
+    with ThreadPoolExecutor() as side_by_side:
+        list(side_by_side.map(demo.remove, TEAMS))
 
 
 # Of a module and no longer: as long as Playwright runs, this thread has an event loop, in which nothing else can be run.
@@ -123,6 +132,11 @@ class Fronted:
     def neighbours_url(self) -> str:
         return URLS[self.scheme].format(self.neighbour)
 
+    @property
+    def platform(self) -> str:
+        """Paths are those of the portal's host; hosts of their own need no portal, and may stand beside other teams."""
+        return without_portal() if self.scheme == "host" else (CHECKOUT / "tenants.yaml").read_text()
+
     def person(self, name: str) -> tuple[str, str]:
         """One of PEOPLE: user name and password."""
         return f"{self.scheme}-{name}", self._passwords[name]
@@ -138,7 +152,7 @@ class Fronted:
         image = f"fleet.local/{self.name}:1"
         dags = CHECKOUT / "images" / "airflow" / "demo" / "dags"
         subprocess.run([FLEET, "sandbox", "image", image, "--dags", str(dags)], check=True, capture_output=True)
-        data = yaml.safe_load((CHECKOUT / "tenants.yaml").read_text())
+        data = yaml.safe_load(self.platform)
         data["platform"]["urls"] = self.scheme
         data["teams"] = {
             name: {"owner": "x@example.com", "executor": "LocalExecutor", "image": image, "dags": {"source": "baked"}}
@@ -181,7 +195,7 @@ class Fronted:
         self.fleet("remove-team", name, "--yes", "--confirm", name, "--no-backup")
 
 
-@pytest.fixture(scope="module", params=URLS)
+@pytest.fixture(scope="module", params=[pytest.param("host", marks=pytest.mark.teams), "path"])
 def fronted(
     request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Fronted]:

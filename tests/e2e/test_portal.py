@@ -15,6 +15,8 @@ from tests.support.accessibility import faults
 from tests.support.browser import PATIENCE, keep
 from tests.support.http import ask
 
+pytestmark = pytest.mark.together("demo")
+
 URL = "https://fleet.localhost/"
 PEOPLE = {"portal-alice": ["/marketing/admin"], "portal-bob": ["/finance/viewer"], "portal-carol": []}
 

@@ -17,9 +17,10 @@ import pytest
 import yaml
 
 from fleet import paths
-from tests.e2e.conftest import Demo
+from tests.e2e.conftest import TEAMS, Demo
 
-TEAMS = ("marketing", "finance")
+pytestmark = pytest.mark.together("demo")
+
 # Kinds that nobody but their owner writes: no controller keeps a status in them.
 QUIET = "configmaps,secrets,services,serviceaccounts,roles,rolebindings,networkpolicies,limitranges"
 BUSY = "deployments,pods,resourcequotas"

@@ -17,7 +17,7 @@ import yaml
 
 from fleet import charts, inventory
 from fleet.desired import Contents, Desired, build, secrets
-from fleet.diff import PLATFORM, PORTAL, diff
+from fleet.diff import DRIFT, PLATFORM, PORTAL, diff
 from fleet.observe import Component, Observed, ObservedInstance
 from fleet.plan import plan
 from fleet.record import Record, from_config_map, to_config_map
@@ -42,12 +42,15 @@ def observed(before: Path, world: dict[str, Any]) -> Observed:
     done = Record(PLATFORM).with_part(PLATFORM, applied.platform, "2026-01-01T00:00:00+00:00")
     if applied.portal is not None:
         done = done.with_part(PORTAL, applied.portal, "2026-01-01T00:00:00+00:00")
+    if applied.drift is not None:
+        done = done.with_part(DRIFT, applied.drift, "2026-01-01T00:00:00+00:00")
     platform = _through_the_cluster(done)
     instances = {name: _healthy(applied, name) for name in applied.instances}
     for name, facts in world.get("instances", {}).items():
         instances[name] = _changed(instances.get(name, ObservedInstance(name)), facts)
     portal = world.get("portal", "deployed") if applied.portal is not None else None
-    return Observed(platform, instances, portal)
+    drift = world.get("drift", "deployed") if applied.drift is not None else None
+    return Observed(platform, instances, portal, drift)
 
 
 def _through_the_cluster(record: Record) -> Record:

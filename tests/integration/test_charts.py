@@ -63,6 +63,23 @@ OPENED: dict[str, Any] = {
         "extraEgress": [{"cidrs": ["10.0.0.0/8"], "ports": [53]}],
     },
 }
+LOOKED: dict[str, Any] = {
+    "portal": {"enabled": False},
+    "drift": {
+        "enabled": True,
+        "image": "fleet.local/fleet:1",
+        "shards": 3,
+        "git": {
+            "image": "git-sync:4",
+            "repository": "https://git.example.org/f.git",
+            "ref": "main",
+            "path": "tenants.yaml",
+        },
+        "webhook": {"secretName": "chat", "key": "url"},
+        "serviceAccountAnnotations": {"a": "b"},
+    },
+    "network": {"ways": [{"port": 5432, "cidrs": ["10.0.0.3/32"]}]},
+}
 CASES = [
     ("airflow", {}),
     ("airflow", {"executor": "LocalExecutor"}),
@@ -74,6 +91,7 @@ CASES = [
     ("guardrails", GUARDED),
     ("platform", {}),
     ("platform", OPENED),
+    ("platform", LOOKED),
 ]
 
 

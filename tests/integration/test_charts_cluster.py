@@ -17,6 +17,8 @@ from fleet.paths import asset
 from fleet.sandbox.builds import tool
 from tests.support.sandbox import Sandbox
 
+pytestmark = pytest.mark.teams
+
 COMPONENTS = ("apiServer", "scheduler", "dagProcessor", "triggerer")
 AIRFLOW: dict[str, Any] = {
     "dags": {"gitSync": {"enabled": True, "repo": "https://git.example.org/dags.git"}},

@@ -24,6 +24,8 @@ def database(sandbox: Sandbox) -> Iterator[str]:
     with sandbox.admin() as server:
         server.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]
         try:
+            # Open to all it would be a hole for `fleet verify`, which another test may be running.
+            server.execute(f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC')  # type: ignore[arg-type]
             with sandbox.admin(name) as connection:
                 connection.execute(
                     "CREATE TABLE job (job_type varchar(30), state varchar(20), hostname varchar(500),"

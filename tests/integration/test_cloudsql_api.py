@@ -122,6 +122,36 @@ def test_instances_patch_reaches_the_server(client: Client, sandbox: Sandbox) ->
             connection.execute("select pg_reload_conf()")
 
 
+def test_instances_patch_merges_and_update_replaces(client: Client) -> None:
+    def settings() -> Any:
+        return client.instances.get(request=WHERE).settings
+
+    def patch(**changes: Any) -> None:
+        client.done(client.instances.patch(request={**WHERE, "body": {"settings": changes}}))
+
+    before = settings()
+    assert before.backup_configuration.enabled and before.deletion_protection_enabled
+    networks = {"ipv4_enabled": True, "authorized_networks": [{"value": "192.0.2.0/24"}]}
+    patch(backup_configuration={"enabled": False}, ip_configuration=networks, availability_type="REGIONAL")
+    patch(
+        maintenance_window={"day": 1, "hour": 0},
+        database_flags=[{"name": "cloudsql.iam_authentication", "value": "on"}],
+    )
+    after = client.instances.get(request=WHERE)
+    assert not after.settings.backup_configuration.enabled
+    assert after.settings.backup_configuration.start_time == before.backup_configuration.start_time
+    assert after.settings.availability_type.name == "REGIONAL"
+    assert (after.settings.maintenance_window.day, after.settings.maintenance_window.hour) == (1, 0)
+    assert [each.type_.name for each in after.ip_addresses] == ["PRIVATE", "PRIMARY"]
+    before.settings_version = after.settings.settings_version
+    client.done(client.instances.update(request={**WHERE, "body": {"settings": before}}))
+    found = settings()
+    assert found.database_flags == before.database_flags and not found.ip_configuration.authorized_networks
+    assert found.backup_configuration == before.backup_configuration
+    with pytest.raises(exceptions.PreconditionFailed, match="have changed since"):
+        client.instances.update(request={**WHERE, "body": {"settings": before}})
+
+
 def _superuser(sandbox: Sandbox) -> dict[str, Any]:
     from fleet.sandbox import layout
 

@@ -28,6 +28,8 @@ from fleet.remove import Holding, remove
 from tests.support.cloudsql import Server, Team, a_team, damaging, flip, serving, truncate
 from tests.support.sandbox import FLEET, Sandbox
 
+pytestmark = pytest.mark.teams
+
 
 @pytest.fixture(scope="module")
 def one_server(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:

@@ -18,6 +18,8 @@ from fleet.proof import Proof
 from tests.support.cloudsql import Server, Team, a_team, flip, serving
 from tests.support.sandbox import FLEET, Sandbox
 
+pytestmark = pytest.mark.teams
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 AGES = [f"2025010{day}T000000Z" for day in range(1, 6)]
 

@@ -15,6 +15,8 @@ from fleet.drivers.kubernetes import Cluster, Manifest
 from fleet.errors import FleetError
 from tests.support.sandbox import Sandbox
 
+pytestmark = pytest.mark.teams
+
 INPUTS = {
     "database": {"host": "10.0.0.1", "port": 5432, "sslmode": "disable", "name": "x", "role": "x"},
     "client_id": "airflow-x",

@@ -42,15 +42,16 @@ def browser(sandbox: Sandbox) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def around(tmp_path: Path) -> Iterator[Surroundings]:
+def around(sandbox: Sandbox, tmp_path: Path) -> Iterator[Surroundings]:
     """A portal that serves at a port of its own (browsers take `localhost` for as good as TLS), and Keycloak beside it."""
+    address = sandbox.environment["PGHOST"]
     with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
+        free.bind((address, 0))
         port = free.getsockname()[1]
     url = f"http://localhost:{port}"
     settings = replace(SETTINGS, url=url, issuer=f"{url}/sso/realms/fleet")
     around = Surroundings(tmp_path, records(tmp_path), dict(PEOPLE), {"airflow-marketing": HEALTHY}, settings)
-    server = uvicorn.Server(uvicorn.Config(_with_keycloak(around), "127.0.0.1", port, log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(_with_keycloak(around), address, port, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

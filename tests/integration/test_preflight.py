@@ -22,6 +22,8 @@ from tests.support.airflow_server import free_port
 from tests.support.cloudsql import Server, Team, a_team, serving
 from tests.support.sandbox import Sandbox
 
+pytestmark = pytest.mark.teams
+
 IMAGE = "fleet.local/none-such:3.3.2"
 WELL = tuple(Component(name, IMAGE, 1, 1, True) for name in ("api-server", "scheduler"))
 

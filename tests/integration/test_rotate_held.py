@@ -17,6 +17,8 @@ from fleet.errors import FleetError
 from tests.support.cloudsql import Team, a_team, serving
 from tests.support.sandbox import Sandbox
 
+pytestmark = pytest.mark.teams
+
 
 @pytest.fixture
 def team(sandbox: Sandbox, tmp_path: Path) -> Iterator[Team]:

@@ -20,6 +20,8 @@ from fleet.sandbox.process import Register, start_time
 from tests.support.keycloak import post_form
 from tests.support.sandbox import FLEET, Sandbox
 
+pytestmark = pytest.mark.alone
+
 NAMESPACE = "sandbox-test"
 NODE_PARTS = ("containerd", "kubelet", "kube-proxy", "coredns")
 RESTRICTED = {

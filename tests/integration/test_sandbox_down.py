@@ -20,6 +20,8 @@ from fleet.sandbox import containers, layout, network, process
 from fleet.sandbox.process import Register
 from tests.support.sandbox import FLEET, Sandbox
 
+pytestmark = pytest.mark.alone
+
 WARM_START_SECONDS = 90
 NAME = "outlives-down"
 

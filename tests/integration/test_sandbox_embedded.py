@@ -16,6 +16,8 @@ from fleet.sandbox.progress import Progress
 from fleet.sandbox.site import Site
 from fleet.sandbox.supervisor import Supervisor
 
+pytestmark = pytest.mark.together("ports of the loopback")
+
 
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:

@@ -21,6 +21,8 @@ from fleet.sandbox import layout, process
 from fleet.sandbox.process import Record
 from tests.support.sandbox import FLEET, Sandbox
 
+pytestmark = pytest.mark.together("ports of the loopback")
+
 PARTS = (
     "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok",
     "postgresql", "keycloak", "git-daemon", "cloudsql",
@@ -144,6 +146,7 @@ def test_a_lock_file_that_names_somebody_elses_process_stops_no_database(simulat
 
 
 def test_down_leaves_no_process_and_no_port_and_up_finds_its_data_again(simulated: Simulated) -> None:
+    """Also where one `up` after it was interrupted, and the next one killed: the third ends what they have begun."""
     simulated.kubectl("create", "namespace", "kept")
     done = simulated.fleet("down")
     assert done.returncode == 0, done.stderr
@@ -154,12 +157,6 @@ def test_down_leaves_no_process_and_no_port_and_up_finds_its_data_again(simulate
             free.bind(("127.0.0.1", port))
     assert simulated.fleet("status").returncode == 1
     assert simulated.fleet("down").returncode == 0
-    assert simulated.fleet("up", "--simulated-only").returncode == 0
-    assert "kept" in simulated.kubectl("get", "namespaces")
-
-
-def test_what_an_interrupted_or_killed_up_has_begun_the_next_one_ends(simulated: Simulated) -> None:
-    assert simulated.fleet("down").returncode == 0
     for number, expected in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
         command = [FLEET, "sandbox", "up", "--simulated-only"]
         with subprocess.Popen(command, env=simulated.environment, stderr=subprocess.DEVNULL) as running:
@@ -168,6 +165,7 @@ def test_what_an_interrupted_or_killed_up_has_begun_the_next_one_ends(simulated:
             assert running.wait(60) == expected
     assert simulated.fleet("up", "--simulated-only").returncode == 0
     assert simulated.not_up() == {}
+    assert "kept" in simulated.kubectl("get", "namespaces")
 
 
 def test_purge_deletes_the_data_as_well(simulated: Simulated) -> None:

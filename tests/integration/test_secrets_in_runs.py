@@ -14,12 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from fleet import paths
+from tests.support.inventories import without_portal
 from tests.support.sandbox import FLEET, Sandbox
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.teams
+
 TEAM = "quiet-team"
 
 
@@ -51,10 +52,8 @@ class Arguments:
 @pytest.fixture
 def inventory(sandbox: Sandbox, tmp_path: Path) -> Iterator[Path]:
     """An inventory with one suspended team, which is removed in the end."""
-    data = yaml.safe_load((CHECKOUT / "tenants.yaml").read_text())
-    data["teams"] = {TEAM: {"owner": "tests@example.com", "suspended": True}}
     path = tmp_path / "tenants.yaml"
-    path.write_text(yaml.safe_dump(data))
+    path.write_text(without_portal(**{TEAM: {"owner": "tests@example.com", "suspended": True}}))
     yield path
     done = run(sandbox, path, "remove-team", TEAM, "--yes", "--confirm", TEAM, "--no-backup")
     assert done.returncode == 0, done.stdout

@@ -346,17 +346,20 @@ def sign(claims: dict[str, Any], secret: str = JWT_SECRET, algorithm: str = "HS5
     return f"{body}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
 
 
+def _in(seconds: int) -> int:
+    return int(time.time()) + seconds
+
+
 Make = Callable[[Signon, dict[str, Any]], str]
-NOW = int(time.time())
 WRONG: dict[str, Make] = {
-    "expired": lambda _, good: sign({**good, "exp": NOW - 60}),
-    "not yet valid": lambda _, good: sign({**good, "nbf": NOW + 3600}),
+    "expired": lambda _, good: sign({**good, "exp": _in(-60)}),
+    "not yet valid": lambda _, good: sign({**good, "nbf": _in(3600)}),
     "without an end": lambda _, good: sign({key: value for key, value in good.items() if key != "exp"}),
     "another team's secret": lambda _, good: sign(good, "another-" + JWT_SECRET),
     "alg none": lambda _, good: sign(good, algorithm="none"),
     "a weaker algorithm": lambda _, good: sign(good, algorithm="HS256"),
     "tampered: another person": lambda _, good: _tampered(sign(good), {**good, "sub": "2"}),
-    "tampered: a longer life": lambda _, good: _tampered(sign(good), {**good, "exp": NOW + 10**6}),
+    "tampered: a longer life": lambda _, good: _tampered(sign(good), {**good, "exp": _in(10**6)}),
     "cut off": lambda _, good: sign(good).rpartition(".")[0] + ".",
     "wrong audience": lambda _, good: sign({**good, "aud": "airflow-another"}),
     "a worker's audience": lambda _, good: sign({**good, "aud": "urn:airflow.apache.org:task"}),

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.inventories import without_portal
 from tests.support.sandbox import FLEET, Sandbox
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.teams
+
 TEAM = "dormouse"
 ENTRY = f"""
 teams:
@@ -26,7 +28,7 @@ teams:
 def inventory(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """An inventory with one suspended team, which is applied, and removed in the end."""
     path = tmp_path_factory.mktemp("suspend") / "tenants.yaml"
-    head = (CHECKOUT / "tenants.yaml").read_text().partition("\nteams:")[0]
+    head = without_portal().partition("\nteams:")[0]
     path.write_text(head + ENTRY)
     assert fleet(sandbox, path, "apply", TEAM, "--yes").returncode == 0
     yield path

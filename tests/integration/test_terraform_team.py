@@ -17,6 +17,8 @@ from tests.support.keycloak import SignedIn, sign_in
 from tests.support.sandbox import Sandbox
 from tests.support.terraform import Team, World
 
+pytestmark = pytest.mark.apart("open databases")
+
 # Role, database, schema, three grants; client, four roles and their place in the scope, claim; the instance's group, in it
 # one per role, and that it has it; another group and a person that have roles.
 RESOURCES = 27

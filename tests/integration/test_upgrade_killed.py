@@ -31,7 +31,7 @@ def fleet(sandbox: Sandbox) -> Iterator[Asleep]:
 
 
 def test_killed_at_thirty_moments_it_converges(fleet: Asleep) -> None:
-    chance, kills, whole = random.Random(SEED), 0, 8.0
+    chance, kills, whole = random.Random(SEED), 0, 12.0
     for number in itertools.count(1):
         words = ("upgrade", "--all", "--to", f"3.3.{number}", "--yes", "--max-parallel", "2")
         for _ in range(KILLS_AT_ONCE):

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from psycopg import sql
 
 from fleet.desired import naming
 from fleet.drivers.kubernetes import group
@@ -215,13 +216,34 @@ def test_the_dry_run_shows_waves_and_changes_nothing(fleet: Asleep) -> None:
     assert fleet.inventory.read_text() == text and not any(each.underway for each in fleet.memories().values())
 
 
-def test_an_entry_that_a_killed_run_did_not_write_is_written_and_nothing_is_done_twice(fleet: Asleep) -> None:
-    assert upgrade(fleet, "3.3.7")[0] == 0
-    before = fleet.memories()[SECOND].past
-    _enter(fleet, SECOND, airflow="3.3.6")
+def test_the_preflight_tells_of_drift_and_goes_on(fleet: Asleep) -> None:
+    """What somebody did to a team's role and to one of its objects."""
+    role = sql.Identifier(naming.sql(SECOND))
+    path = group("networking.k8s.io/v1", "networkpolicies", naming.namespace(SECOND))
+    name = asyncio.run(fleet.cluster.list(path))[0]["metadata"]["name"]
+    with fleet.sandbox.admin() as admin:
+        admin.execute(sql.SQL("alter role {} connection limit 3").format(role))
+    asyncio.run(fleet.cluster.delete(f"{path}/{name}"))
+    done = fleet.run("upgrade", "--all", "--to", "3.3.7", "--check", "--output", "json")
+    drift = [(row["instance"], row["found"]) for row in json.loads(done.stdout) if row["found"].startswith("drift: ")]
+    assert done.returncode == 0 and {instance for instance, _ in drift} == {SECOND}, done.stdout + done.stderr
+    assert sum(name in words for _, words in drift) == 1 and sum("connection" in words for _, words in drift) == 1, (
+        drift
+    )
     status, told = upgrade(fleet, "3.3.7")
+    assert status == 0 and states(told) == ["upgraded"] * 3
+    assert any(line.startswith("drift: ") for line in told[SECOND]["checks"]), told[SECOND]["checks"]
+    assert fleet.run("apply", SECOND, "--refresh", "--yes").returncode == 0
+    assert "drift: " not in fleet.run("upgrade", "--all", "--to", "3.3.8", "--check").stdout
+
+
+def test_an_entry_that_a_killed_run_did_not_write_is_written_and_nothing_is_done_twice(fleet: Asleep) -> None:
+    assert upgrade(fleet, "3.3.9")[0] == 0
+    before = fleet.memories()[SECOND].past
+    _enter(fleet, SECOND, airflow="3.3.8")
+    status, told = upgrade(fleet, "3.3.9")
     assert status == 0 and told[SECOND]["state"] == "upgraded" and list(told) == [SECOND]
-    assert fleet.entries()[SECOND]["airflow"] == "3.3.7"
+    assert fleet.entries()[SECOND]["airflow"] == "3.3.9"
     assert fleet.memories()[SECOND].past == before
 
 

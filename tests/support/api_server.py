@@ -16,8 +16,8 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from ssl import create_default_context
 from typing import Any
@@ -42,6 +42,7 @@ class ApiServer:
 
     home: Path  # the XDG_STATE_HOME in which fleet finds it
     url: str
+    restart: Callable[[], None] = field(repr=False)  # ends the server and starts it again on the same data
 
     @property
     def environment(self) -> dict[str, str]:
@@ -94,7 +95,7 @@ def _start(home: Path, processes: list[subprocess.Popen[bytes]]) -> ApiServer:
     accounts, token = pki.signing_key(home, "accounts"), secrets.token_hex(16)
     (home / "tokens").write_text(f"{token},admin,admin,system:masters\n")
     (home / "policy").write_text(json.dumps(_POLICY))
-    run(
+    served = (
         "kube-apiserver", "--bind-address=127.0.0.1", f"--secure-port={port}", f"--etcd-servers={etcd}",
         f"--tls-cert-file={server.certificate}", f"--tls-private-key-file={server.key}",
         f"--token-auth-file={home / 'tokens'}", "--authorization-mode=RBAC", "--endpoint-reconciler-type=none",
@@ -103,9 +104,19 @@ def _start(home: Path, processes: list[subprocess.Popen[bytes]]) -> ApiServer:
         "--disable-admission-plugins=ServiceAccount", "--profiling=false",
         f"--audit-policy-file={home / 'policy'}", f"--audit-log-path={home / 'audit.log'}",
     )  # fmt: skip
-    found = ApiServer(home, url)
+
+    def restart() -> None:
+        processes[-1].terminate()
+        processes.pop().wait(30)
+        serve()
+
+    def serve() -> None:
+        run(*served)
+        _wait(found, authority.pair.certificate, token)
+
+    found = ApiServer(home, url, restart)
     _write_kubeconfig(found, token, authority.pair.certificate)
-    _wait(found, authority.pair.certificate, token)
+    serve()
     return found
 
 

@@ -9,15 +9,19 @@ import asyncio
 import json
 import subprocess
 import time
+import urllib.error
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
 from threading import Event, Thread
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import yaml
+from psycopg import sql
 
 from fleet.desired import naming
 from fleet.drivers.kubernetes import ApiError, Cluster, core, group
@@ -40,6 +44,7 @@ class Asleep:
     fleet: scale.Fleet
     sandbox: Sandbox
     teams: tuple[str, ...]
+    realm: str
     cluster: Cluster
     failing: set[str] = field(default_factory=set)  # teams whose migrations fail
     pace: float = 0.0  # seconds that a migration takes
@@ -105,7 +110,7 @@ class Asleep:
     def _work(self, done: Event) -> None:
         """Stand for the Job controller and the node."""
         while not done.wait(0.1):
-            for job in asyncio.run(self.cluster.list(group("batch/v1", "jobs"))):
+            for job in asyncio.run(self.cluster.list(group("batch/v1", "jobs"), fields="status.successful=0")):
                 if not job.get("status", {}).get("startTime"):
                     time.sleep(self.pace)
                     asyncio.run(self._end(job))
@@ -140,39 +145,58 @@ def _path(job: dict[str, Any]) -> str:
 
 @contextmanager
 def asleep(sandbox: Sandbox, *teams: str) -> Iterator[Asleep]:
-    """The teams, applied, on Airflow 3.2.2; destroyed at the end."""
+    """The teams, applied, on Airflow 3.2.2, in a realm and with states of their own; all of it gone at the end."""
+    mark = token_hex(4)
     with scale.fleet(sandbox) as fleet:
         with crowd.connected(fleet.server) as cluster:
-            found, done = Asleep(fleet, sandbox, teams, cluster), Event()
-        _begin(found)
-        fleet.prepare_terraform(found.inventory)
+            found, done = Asleep(fleet, sandbox, teams, f"asleep-{mark}", cluster), Event()
+            asyncio.run(cluster.create(core("namespaces"), {"metadata": {"name": naming.SYSTEM_NAMESPACE}}))
         node = Thread(target=found._work, args=(done,))
         try:
+            _begin(found)
             _apply(found, node)
             yield found
         finally:
             done.set()
             if node.ident:
                 node.join()
-            fleet.destroy(*teams)
+            _end(found)
 
 
 def _begin(found: Asleep) -> None:
-    """The inventory, and the platform as applied. Without a portal: it would have to run."""
+    """The inventory, and a database for the states. Without a portal: it would have to run."""
     data = yaml.safe_load((scale.ROOT / "tenants.yaml").read_text())
     data["platform"] |= scale.NO_PORTAL
+    data["platform"]["sso"]["realm"] = found.realm
     # Two hundred of them are to fit the server's connections.
     data["sizes"] = {"asleep": {**DEFAULT_SIZES["small"].model_dump(), "connections": 5}}
     data["defaults"] |= {"airflow": "3.2.2", "size": "asleep"}
-    example, home = found.fleet.server.home / "example.yaml", found.fleet.server.home
+    example = found.fleet.server.home / "example.yaml"
     example.write_text(yaml.safe_dump(json.loads(json.dumps(data))))
-    crowd.populate(found.fleet.server, crowd.write_inventory(home / "applied.yaml", example, 0))
     crowd.write_inventory(found.inventory, example, 0, *found.teams)
+    states, there = naming.sql(found.realm), urlsplit(found.sandbox.platform["terraform-backend-conn-str"])
+    with found.sandbox.superuser() as server:
+        names = sql.Identifier(states), sql.Identifier(str(there.username))
+        server.execute(sql.SQL("create database {} owner {}").format(*names))
+        server.execute(sql.SQL("revoke all on database {} from public").format(names[0]))
+    found.fleet.prepare_terraform(
+        found.inventory, **{"terraform-backend-conn-str": there._replace(path=f"/{states}").geturl()}
+    )
 
 
 def _apply(found: Asleep, node: Thread) -> None:
-    """Make the teams."""
+    """Make the platform and the teams."""
     process = found.start("apply", "--yes")
     node.start()
     output, talk = process.communicate()
     assert process.returncode == 0, output + talk
+
+
+def _end(found: Asleep) -> None:
+    """All that bears their names, whatever a test left of it."""
+    with suppress(urllib.error.HTTPError):  # it was not made yet
+        found.sandbox.keycloak.call("DELETE", f"/{found.realm}")
+    with found.sandbox.superuser() as server:
+        for name in (naming.sql(found.realm), *map(naming.sql, found.teams)):
+            server.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+            server.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(name)))

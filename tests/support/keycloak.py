@@ -9,6 +9,7 @@ import json
 import re
 import secrets
 import ssl
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -18,6 +19,8 @@ from typing import Any
 
 from fleet.drivers import trust
 from fleet.sandbox import layout
+
+_tokens: dict[tuple[str, str], tuple[str, float]] = {}
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,14 @@ class Keycloak:
             self.call("DELETE", f"/{realm}/users/{user['id']}")
 
     def _token(self) -> str:
+        """A token; Keycloak's are good for a minute, and to sign in is what costs time."""
+        made, until = _tokens.get((self.url, self.password), ("", 0.0))
+        if time.monotonic() > until:
+            made, until = self._sign_in(), time.monotonic() + 30
+            _tokens[self.url, self.password] = made, until
+        return made
+
+    def _sign_in(self) -> str:
         grant = {
             "grant_type": "password",
             "client_id": "admin-cli",

@@ -67,6 +67,19 @@ class Sandbox:
         public = ("database-admin-username", "sso-admin-username", "ca.crt")
         return {key: value for key, value in self.platform.items() if key not in public}
 
+    def superuser(self, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
+        """A connection as the server's own superuser, who may do what no administrator of a managed server may."""
+        from fleet.sandbox import layout
+
+        return psycopg.connect(
+            host=self.environment["PGHOST"],
+            port=int(self.environment["PGPORT"]),
+            dbname=database,
+            user="postgres",
+            password=(layout.current().secrets / "postgres-superuser").read_text(),
+            autocommit=True,
+        )
+
     def admin(self, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
         """A connection as the server's administrator."""
         secret = self.platform

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
+import select
 import subprocess
 import sys
 import time
@@ -24,12 +24,14 @@ from fleet.desired import naming, stacks
 from fleet.drivers.kubernetes import core
 from fleet.drivers.terraform import Stack
 from fleet.drivers.world import World
+from fleet.sandbox import process
 from tests.support import crowd
 from tests.support.api_server import ApiServer, running
 from tests.support.sandbox import Sandbox
 
 NO_PORTAL = {"portal": {"enabled": False}}
 ROOT = Path(__file__).resolve().parents[2]
+_SAMPLE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,29 @@ class Cost:
     output: str
     seconds: float
     cpu: float  # seconds, of the command and of what it started
+    mib: float  # at most, of the command and all programs that it ran at that time
     processes: tuple[str, ...]
     requests: tuple[str, ...]
+
+
+def _held(pid: int) -> float:
+    """MiB that a process and all below it have now; what several of them share counts once."""
+    parents = {each: int(fields[1]) for each, fields in process._stats()}
+    family = {pid}
+    while more := {child for child, parent in parents.items() if parent in family} - family:
+        family |= more
+    return sum(map(process._memory, family)) / 1024**2
+
+
+def _most(pid: int) -> float:
+    """MiB that a process and all below it had at most, until it has ended."""
+    most, end = 0.0, os.pidfd_open(pid)
+    try:
+        while not select.select([end], [], [], _SAMPLE_SECONDS)[0]:
+            most = max(most, _held(pid))
+    finally:
+        os.close(end)
+    return most
 
 
 class Fleet:
@@ -65,22 +88,24 @@ class Fleet:
         log = self.server.home / "processes"
         command = [sys.executable, "-m", "tests.support.counted", str(log), *words]
         environment = {**self.environment, "FLEET_INVENTORY": str(self.server.home / "tenants.yaml")}
-        started, before = time.monotonic(), _cpu_of_children()
-        process = subprocess.Popen(
-            command, env=environment, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
-        output = process.communicate(timeout=600)[0]
-        seconds, cpu = time.monotonic() - started, _cpu_of_children() - before
-        processes, requests = tuple(log.read_text().splitlines()), tuple(self.server.requests(process.pid))
-        return Cost(process.returncode, output, seconds, cpu, processes, requests)
+        said = self.server.home / "said"
+        started = time.monotonic()
+        with said.open("w") as file:
+            run = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT)
+            mib = _most(run.pid)
+            _, status, used = os.wait4(run.pid, 0)
+        seconds, run.returncode = time.monotonic() - started, os.waitstatus_to_exitcode(status)
+        processes, requests = tuple(log.read_text().splitlines()), tuple(self.server.requests(run.pid))
+        cpu = used.ru_utime + used.ru_stime
+        return Cost(run.returncode, said.read_text(), seconds, cpu, mib, processes, requests)
 
-    def prepare_terraform(self, inventory_path: Path) -> None:
-        """Copy the platform's credentials and run `init` once, which the first command of a day does."""
+    def prepare_terraform(self, inventory_path: Path, **other: str) -> None:
+        """Copy the platform's credentials, some of them changed, and run `init` once, which the first command of a day does."""
         with crowd.connected(self.server) as cluster:
             secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": naming.PLATFORM_SECRET}}
             path = core("secrets", naming.SYSTEM_NAMESPACE)
-            asyncio.run(cluster.create(path, {**secret, "stringData": self._sandbox.platform}))
-        with self._outside():
+            asyncio.run(cluster.create(path, {**secret, "stringData": {**self._sandbox.platform, **other}}))
+        with self.outside():
             asyncio.run(World(inventory.load(inventory_path).inventory.platform).open_stack("team"))
 
     @contextmanager
@@ -115,19 +140,15 @@ class Fleet:
             stack = await World(document.inventory.platform).open_stack("team")
             await asyncio.gather(*(one(stack, name) for name in names))
 
-        with self._outside():
+        with self.outside():
             asyncio.run(work())
 
     @contextmanager
-    def _outside(self) -> Iterator[None]:
+    def outside(self) -> Iterator[None]:
+        """This process on that server."""
         with patch.dict(os.environ, self.environment):
             os.environ.pop("KUBECONFIG", None)
             yield
-
-
-def _cpu_of_children() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 @contextmanager

@@ -17,6 +17,7 @@ import psycopg
 from psycopg import sql
 
 from fleet.drivers import trust
+from fleet.drivers.terraform import Stack
 from tests.support.keycloak import Keycloak
 from tests.support.sandbox import Sandbox
 
@@ -156,6 +157,12 @@ class World:
 
     def stack(self, name: str) -> Path:
         return self.folder / "terraform" / "stacks" / name
+
+    def driven(self, name: str, **more: str) -> Stack:
+        """A stack as `fleet` drives it; ``more`` is added to the environment."""
+        program = shutil.which("terraform", path=self.environment["PATH"])
+        assert program
+        return Stack(self.stack(name), Path(program), {**self.environment, **more})
 
     def call(
         self,

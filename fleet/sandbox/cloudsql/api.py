@@ -37,6 +37,7 @@ def routes(settings: Settings) -> list[Route]:
         ("GET", f"{_PROJECT}/instances", instances.index),
         ("GET", _INSTANCE, instances.get),
         ("PATCH", _INSTANCE, instances.patch),
+        ("PUT", _INSTANCE, instances.update),
         ("POST", f"{_INSTANCE}/export", dumps.export),
         ("POST", f"{_INSTANCE}/import", dumps.import_),
         ("GET", f"{_INSTANCE}/databases", databases.index),

@@ -1,4 +1,4 @@
-"""instances.get, list and patch: takes Google's requests, gives the one instance, never makes or deletes one."""
+"""instances.get, list, patch and update: takes Google's requests, gives the one instance, never makes or deletes one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from psycopg import sql
 
 from fleet.sandbox.cloudsql.http import ApiError, Json, Request, invalid
+from fleet.sandbox.cloudsql.instance_settings import FRESH, flags, patched, replaced
 from fleet.sandbox.cloudsql.operations import Operations
 from fleet.sandbox.cloudsql.server import Server
 from fleet.sandbox.cloudsql.settings import Settings
@@ -17,8 +18,7 @@ _VERSION = sql.SQL("select current_setting('server_version_num')::int / 10000")
 _FLAGS = sql.SQL("select name from pg_settings where context not in ('internal', 'postmaster')")
 _SIZES = sql.SQL("select sum(pg_database_size(oid)) from pg_database")
 _GIB = 1024**3
-# What a patch may change here; everything else of the settings is Google's hardware.
-_KEPT = ("userLabels", "databaseFlags", "backupConfiguration", "deletionProtectionEnabled")
+_GOOGLES = "cloudsql."  # flags of Cloud SQL's own, which no PostgreSQL knows
 
 
 class Instances:
@@ -40,16 +40,17 @@ class Instances:
         return {"kind": "sql#instancesList", "items": [self.get(request)]}
 
     def get(self, _: Request) -> Json:
-        settings, (version,) = self._settings, self._server.rows(_VERSION)[0]
+        settings, (version,), current = self._settings, self._server.rows(_VERSION)[0], self._current()
+        kinds = ["PRIVATE", *(["PRIMARY"] if current["ipConfiguration"]["ipv4Enabled"] else [])]
         base = f"{settings.url}/sql/v1beta4/projects/{settings.project}/instances/{settings.instance}"
         return {
             "kind": "sql#instance", "name": settings.instance, "project": settings.project, "region": "sandbox",
             "state": "RUNNABLE", "databaseVersion": f"POSTGRES_{version}", "backendType": "SECOND_GEN",
             "instanceType": "CLOUD_SQL_INSTANCE", "selfLink": base,
             "connectionName": f"{settings.project}:sandbox:{settings.instance}",
-            "ipAddresses": [{"type": "PRIVATE", "ipAddress": settings.address}],
-            "settings": {"kind": "sql#settings", "tier": "sandbox", "activationPolicy": "ALWAYS",
-                         "storageAutoResize": False, "dataDiskSizeGb": str(self._disk()), **self._changed()},
+            "ipAddresses": [{"type": kind, "ipAddress": settings.address} for kind in kinds],
+            "settings": {"kind": "sql#settings", "activationPolicy": "ALWAYS", "storageAutoResize": False,
+                         "dataDiskSizeGb": str(self._disk()), **current},
         }  # fmt: skip
 
     def _disk(self) -> int:
@@ -58,37 +59,41 @@ class Instances:
         return (int(taken) + shutil.disk_usage(self._settings.data).free) // _GIB
 
     def patch(self, request: Request) -> Json:
-        """Change labels, flags, backup configuration or deletion protection; flags reach the server at once."""
+        """Change some settings; flags reach the server at once."""
         asked = request.json().get("settings") or {}
-        if strange := sorted(set(asked) - {*_KEPT, "kind", "settingsVersion"}):
-            raise invalid(f"The sandbox cannot change settings.{strange[0]}.")
-        wanted = {key: value for key, value in asked.items() if key in _KEPT}
-        return self._operations.at_once("UPDATE", lambda: self._apply(wanted))
+        return self._operations.at_once("UPDATE", lambda: self._apply(patched(self._current(), asked)))
 
-    def _apply(self, wanted: Json) -> None:
-        before = self._changed()
-        if "databaseFlags" in wanted:
-            self._set_flags(_flags(before), _flags(wanted))
+    def update(self, request: Request) -> Json:
+        """Give all settings anew, as they were read: an empty list can be said in no other way."""
+        asked = request.json().get("settings") or {}
+        return self._operations.at_once("UPDATE", lambda: self._replace(asked))
+
+    def _replace(self, asked: Json) -> None:
+        if str(asked.get("settingsVersion")) != self._current()["settingsVersion"]:
+            raise ApiError(412, "staleData", "The settings have changed since they were read (settingsVersion).")
+        self._apply(replaced(asked))
+
+    def _apply(self, after: Json) -> None:
+        before = self._current()
+        if flags(after) != flags(before):
+            self._set_flags(flags(before), flags(after))
         version = int(before["settingsVersion"]) + 1
-        self._file.write_text(json.dumps({**before, **wanted, "settingsVersion": str(version)}))
+        temporary = self._file.with_suffix(".tmp")
+        temporary.write_text(json.dumps({**after, "settingsVersion": str(version)}))
+        temporary.replace(self._file)
 
     def _set_flags(self, before: dict[str, str], after: dict[str, str]) -> None:
         known = {str(name) for (name,) in self._server.rows(_FLAGS)}
-        for name in sorted(after.keys() - known):
+        own = {name: value for name, value in after.items() if not name.startswith(_GOOGLES)}
+        for name in sorted(own.keys() - known):
             raise invalid(f"Invalid flag: {name} is unknown, or needs a restart, which the sandbox does not do.")
-        for name, value in after.items():
+        for name, value in own.items():
             statement = sql.SQL("alter system set {} = {}").format(sql.Identifier(name), sql.Literal(value))
             self._server.run(f"set flag {name}", statement)
-        for name in before.keys() - after.keys():
+        for name in (before.keys() - after.keys()) & known:
             self._server.run(f"reset flag {name}", sql.SQL("alter system reset {}").format(sql.Identifier(name)))
         self._server.rows(sql.SQL("select pg_reload_conf()"))
 
-    def _changed(self) -> Json:
-        if not self._file.is_file():
-            return {"settingsVersion": "1"}
-        found: Json = json.loads(self._file.read_text())
-        return found
-
-
-def _flags(settings: Json) -> dict[str, str]:
-    return {str(flag["name"]): str(flag.get("value", "")) for flag in settings.get("databaseFlags") or []}
+    def _current(self) -> Json:
+        changed: Json = json.loads(self._file.read_text()) if self._file.is_file() else {}
+        return {**FRESH, "settingsVersion": "1", **changed}

@@ -1,6 +1,6 @@
 """Container images without Docker and without a registry: takes ``images/``, gives archives, puts them into containerd.
 
-    airflow(version, say) git_sync(say) portal(say) pause(say) bake(tag, …) -> archives in the cache
+    airflow(version, say) fleet(say, …) git_sync(say) portal(say) pause(say) bake(tag, …) -> archives in the cache
     import_image(path, address)                              -> the node has it
 
 Rooms: dockerfile (text to instructions), stages (instructions to steps with keys), builder (steps to layers), chroot and
@@ -8,6 +8,7 @@ sources (a step's run and its packages), debian (the bottom layer), layers, arch
 """
 
 from fleet.sandbox.images.catalog import (
+    FLEET,
     GIT_SYNC,
     PAUSE,
     PORTAL,
@@ -15,6 +16,7 @@ from fleet.sandbox.images.catalog import (
     airflow_reference,
     airflow_versions,
     bake,
+    fleet,
     git_sync,
     pause,
     portal,
@@ -23,6 +25,7 @@ from fleet.sandbox.images.containerd import import_image
 from fleet.sandbox.images.model import Image, Say
 
 __all__ = [
+    "FLEET",
     "GIT_SYNC",
     "PAUSE",
     "PORTAL",
@@ -32,6 +35,7 @@ __all__ = [
     "airflow_reference",
     "airflow_versions",
     "bake",
+    "fleet",
     "git_sync",
     "import_image",
     "pause",

@@ -6,10 +6,12 @@ Everything about their content stands in ``images/``: the Dockerfiles, requireme
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import fleet as package
+from fleet import __version__
 from fleet.errors import FleetError
 from fleet.paths import asset, cache_dir
 from fleet.sandbox.images import archive, cache, debian
@@ -20,6 +22,7 @@ HOST = "fleet.local"
 GIT_SYNC = f"{HOST}/git-sync:v4-standin"
 PAUSE = f"{HOST}/pause:1"
 PORTAL = f"{HOST}/portal:1"
+FLEET = f"{HOST}/fleet:{__version__}"
 
 
 def airflow_versions() -> tuple[str, ...]:
@@ -53,6 +56,36 @@ def portal(say: Say) -> Image:
     """The door for people: the server in ``images/portal``."""
     folder = asset("images") / "portal"
     return _image(PORTAL, Builder(folder / "Dockerfile", folder, {}, _Parents(say), say), say)
+
+
+def fleet(say: Say, lay_terraform: Callable[[Path], None]) -> Image:
+    """fleet itself, as it is here; only its own layer is new where its code is.
+
+    Args:
+        lay_terraform: puts a program and providers into a folder, as ``images/fleet/Dockerfile`` wants them.
+    """
+    folder = asset("images") / "fleet"
+    with TemporaryDirectory(dir=_scratch()) as scratch:
+        context = Path(scratch)
+        shutil.copy(folder / "requirements.txt", context)
+        lay_terraform(context / "terraform")
+        _lay_fleet(context / "app")
+        return _image(FLEET, Builder(folder / "Dockerfile", context, {}, _Parents(say), say), say)
+
+
+def _scratch() -> Path:
+    """Where contexts are laid out: in the cache, so that large files can be linked and need not be copied."""
+    found = cache_dir() / "contexts"
+    found.mkdir(parents=True, exist_ok=True)
+    return found
+
+
+def _lay_fleet(target: Path) -> None:
+    """The package, and of its assets those that a look reads."""
+    ignored = shutil.ignore_patterns("__pycache__", "_assets", "tests", ".terraform")
+    shutil.copytree(Path(package.__file__).parent, target / "fleet", ignore=ignored)
+    for name in ("charts", "terraform"):
+        shutil.copytree(asset(name), target / "fleet" / "_assets" / name, ignore=ignored)
 
 
 def pause(say: Say) -> Image:

@@ -39,6 +39,20 @@ resource "postgresql_grant" "database" {
   depends_on = [postgresql_grant.public_database]
 }
 
+# The scheduled look at drift (docs/adr/0092) enters and reads the catalogues. fleet lets it read the migrations' revisions, after
+# each migration; nothing else of the team's is its to read.
+
+resource "postgresql_grant" "reader" {
+  count = var.reader == null ? 0 : 1
+
+  role        = var.reader
+  database    = postgresql_database.this.name
+  object_type = "database"
+  privileges  = ["CONNECT"]
+
+  depends_on = [postgresql_grant.database]
+}
+
 resource "postgresql_schema" "this" {
   name     = var.schema
   database = postgresql_database.this.name
@@ -47,7 +61,7 @@ resource "postgresql_schema" "this" {
   # Destroying the instance destroys its tables too; without this, Terraform stops halfway.
   drop_cascade = true
 
-  depends_on = [postgresql_grant.database]
+  depends_on = [postgresql_grant.database, postgresql_grant.reader]
 }
 
 resource "postgresql_grant" "public_schema" {

@@ -80,3 +80,20 @@ variable "password_version" {
     error_message = "The password's version is a whole number from 1 on."
   }
 }
+
+variable "reader" {
+  description = "Role that may connect, and read the catalogues. It exists. Null where nobody does."
+  type        = string
+  nullable    = true
+  default     = null
+
+  validation {
+    condition     = var.reader == null || can(regex("^[a-z_][a-z0-9_]{0,62}$", var.reader))
+    error_message = "The reader's name takes lower-case letters, digits and underscores, no leading digit, at most 63."
+  }
+
+  validation {
+    condition     = var.reader == null ? true : var.reader != "public" && var.reader != var.role
+    error_message = "The reader is a role of its own: not public, and not the instance's."
+  }
+}

@@ -8,6 +8,7 @@ module "database" {
   schema           = var.database.schema
   role             = var.database.role
   connection_limit = var.database.connection_limit
+  reader           = var.database.reader
   password         = var.database_password
   password_version = var.database_password_version
 }

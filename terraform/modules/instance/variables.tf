@@ -11,6 +11,7 @@ variable "database" {
     schema           = string
     role             = string
     connection_limit = number
+    reader           = optional(string)
   })
   nullable = false
 }

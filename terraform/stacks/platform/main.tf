@@ -1,4 +1,4 @@
-# What the instances share: the realm, the portal's client and, on Google Cloud, the database server and the log bucket. The providers' credentials
+# What the instances share: the realm, the clients of the portal and of the look at drift and, on Google Cloud, the database server and the log bucket. The providers' credentials
 # come from the environment alone: KEYCLOAK_CLIENT_ID, KEYCLOAK_USER, KEYCLOAK_PASSWORD; Google's application default credentials.
 
 provider "keycloak" {
@@ -97,6 +97,16 @@ module "portal" {
   roles_scope           = keycloak_openid_client_scope.roles.name
   client_secret         = var.portal_client_secret
   client_secret_version = var.portal_client_secret_version
+}
+
+module "drift" {
+  source = "../../modules/drift"
+  count  = var.drift == null ? 0 : 1
+
+  realm                 = keycloak_realm.this.id
+  client_id             = var.drift.client_id
+  client_secret         = var.drift_client_secret
+  client_secret_version = var.drift_client_secret_version
 }
 
 module "gcp" {

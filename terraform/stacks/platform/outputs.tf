@@ -19,6 +19,14 @@ output "portal" {
   }
 }
 
+output "drift" {
+  description = "The client of the look at drift: client_id, roles; null where there is no such look."
+  value = var.drift == null ? null : {
+    client_id = module.drift[0].client_id
+    roles     = module.drift[0].roles
+  }
+}
+
 output "gcp" {
   description = "On Google Cloud: the database server and the log bucket; else null."
   value = var.cloud == "gcp" ? {

@@ -83,6 +83,46 @@ variable "portal_client_secret_version" {
   }
 }
 
+variable "drift" {
+  description = "The client of the scheduled look at drift; module drift says what each value is. Null where there is no such look."
+  type = object({
+    client_id = string
+  })
+  nullable = true
+  default  = null
+
+  validation {
+    condition     = var.drift == null || try(length(var.drift.client_id) > 0, false)
+    error_message = "The client of the look at drift has a name."
+  }
+}
+
+variable "drift_client_secret" {
+  description = "Secret of that client; empty where there is none. Never in the state."
+  type        = string
+  nullable    = false
+  ephemeral   = true
+  sensitive   = true
+  default     = ""
+
+  validation {
+    condition     = var.drift == null || length(var.drift_client_secret) >= 16
+    error_message = "The secret of the client of the look at drift has at least 16 characters."
+  }
+}
+
+variable "drift_client_secret_version" {
+  description = "Raise it to send that secret again."
+  type        = number
+  nullable    = false
+  default     = 1
+
+  validation {
+    condition     = var.drift_client_secret_version >= 1
+    error_message = "The secret's version is a whole number from 1 on."
+  }
+}
+
 variable "cloud" {
   description = "none: PostgreSQL, Keycloak and the cluster are all that is needed. gcp: Cloud SQL and the log bucket are made on Google Cloud."
   type        = string

@@ -41,12 +41,13 @@ variable "database_server" {
 }
 
 variable "database" {
-  description = "The instance's database: its name, the schema in it, the role that owns the schema, and that role's CONNECTION LIMIT."
+  description = "The instance's database: its name, the schema in it, the role that owns the schema, that role's CONNECTION LIMIT, and who may read the catalogues."
   type = object({
     name             = string
     schema           = string
     role             = string
     connection_limit = number
+    reader           = optional(string)
   })
   nullable = false
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.diff import _reasons, refuse_downgrades
+from fleet.diff import _reasons, diff, refuse_downgrades
 from fleet.errors import ExitCode, FleetError
 from tests.golden.test_plans import CASES, desired, observed
 
@@ -28,6 +29,16 @@ def test_versions_compare_as_numbers(tmp_path: Path) -> None:
     text = (CASE / "before.yaml").read_text()
     (tmp_path / "ten.yaml").write_text(text.replace("3.2.2", "3.10.0"))
     refuse_downgrades(desired(tmp_path / "ten.yaml"), observed(CASE / "before.yaml", {}))
+
+
+@pytest.mark.parametrize("part", ["portal", "drift"])
+def test_a_release_that_was_never_made_whole_is_taken_away(part: str) -> None:
+    """Whoever is killed while it is made leaves it, and no record of it."""
+    nobody = replace(desired(CASE / "before.yaml"), portal=None, drift=None)
+    world = replace(observed(CASE / "before.yaml", {}), platform=None, portal=None, drift=None)
+    found = [change for change in diff(nobody, replace(world, **{part: "deployed"})).changes if change.part == part]
+    assert [change.action for change in found] == ["remove"]
+    assert not [change for change in diff(nobody, world).changes if change.part == part]
 
 
 inputs = st.recursive(

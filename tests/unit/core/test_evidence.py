@@ -1,4 +1,4 @@
-"""What a reader is told after a failed gate: which events and containers, in which words, and never a password."""
+"""What a reader is told after a failed gate: which events, in which words, and never a password."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fleet.upgrade.evidence import masked, said, warnings
+from fleet.upgrade.evidence import masked, warnings
 
 
 def event(pod: str, message: str, at: str, **more: Any) -> dict[str, Any]:
@@ -26,26 +26,6 @@ def test_the_newest_warnings_about_pods_come_first_and_once() -> None:
         event("b", "of the newer API", "", eventTime="2026-01-01T00:00:07.5Z"),
     ]
     assert warnings(found) == ["a: BackOff: last of all", "b: BackOff: of the newer API", "a: BackOff: first"]
-
-
-@pytest.mark.parametrize(
-    "status, words",
-    [
-        ({"state": {"running": {}}, "restartCount": 0}, ""),
-        ({"state": {"terminated": {"exitCode": 0, "reason": "Completed"}}}, ""),
-        ({"state": {"waiting": {"reason": "ErrImagePull", "message": "no\nsuch"}}}, "waits: ErrImagePull no such"),
-        ({"state": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}, "ended with exit code 137 (OOMKilled)"),
-        (
-            {
-                "state": {"running": {}}, "restartCount": 3,
-                "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}},
-            },
-            "ended before with exit code 1 (Error), 3 restarts",
-        ),
-    ],
-)  # fmt: skip
-def test_a_container_that_waits_or_crashed_is_put_into_words(status: dict[str, Any], words: str) -> None:
-    assert said(status) == words
 
 
 @pytest.mark.parametrize(

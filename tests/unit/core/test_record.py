@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,12 +23,22 @@ records = st.builds(
     st.dictionaries(st.sampled_from(["terraform", "airflow"]), st.builds(Applied, inputs, st.text())),
     st.lists(st.text(), max_size=3).map(tuple),
     st.none() | inputs,
+    st.text(),
+    st.dictionaries(st.sampled_from(["airflow", "fab"]), st.text()),
 )
 
 
 @given(records)
 def test_there_and_back(record: Record) -> None:
     assert from_config_map(to_config_map(record)) == record
+
+
+def test_a_record_of_an_older_fleet_reads() -> None:
+    manifest = to_config_map(Record("marketing", {"terraform": Applied({}, "")}, ("p 1",)))
+    older = json.loads(manifest["data"]["applied.json"])
+    del older["administrator"], older["revisions"]
+    read = from_config_map({**manifest, "data": {"applied.json": json.dumps(older)}})
+    assert read == Record("marketing", {"terraform": Applied({}, "")}, ("p 1",))
 
 
 @pytest.mark.parametrize(

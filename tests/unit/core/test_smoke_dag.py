@@ -41,11 +41,15 @@ def test_a_teams_own_volumes_and_bundles_stay_beside_it() -> None:
     assert bundles(values()) == ["dags-folder", "fleet-smoke"]
 
 
-@pytest.mark.parametrize("own", [{"volumes": None}, {"volumes": 5}, {"dagProcessor": 5}, {"dagProcessor": None}])
+@pytest.mark.parametrize("own", [{"volumes": None}, {"volumes": 5}, {"dagProcessor": 5}])
 def test_a_mistaken_override_is_left_for_the_schema(own: dict[str, Any]) -> None:
     (key,) = own
     found = values(f"{{owner: x, values: {json.dumps(own)}}}")
     assert found[key] == own[key] or found[key] == values()[key]
+
+
+def test_whose_own_processor_is_taken_away_has_it_beside_the_charts() -> None:
+    assert bundles(values("{owner: x, values: {dagProcessor: null}}")) == ["dags-folder", "fleet-smoke"]
 
 
 @pytest.mark.parametrize("executor", ["LocalExecutor", "KubernetesExecutor"])

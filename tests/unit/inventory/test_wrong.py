@@ -107,7 +107,7 @@ FORM = {
         "teams.a.dags.rfe: is no known key",
         "did you mean `ref`?",
     ),
-    "unknown key": (team("zzz: 1«"), "teams.a.zzz: is no known key", "known here: access, airflow, "),
+    "unknown key": (team("zzz: 1«"), "teams.a.zzz: is no known key", "known here: access, adopted, airflow, "),
     "misspelt role": (
         team("access:", "  groups:", "    viewr: [x]«"),
         "teams.a.access.groups.viewr: `viewr` is not possible",
@@ -378,6 +378,12 @@ MEANING = {
         platform("10.0.0.3}", "10.0.0.3, isolation: schema}«"),
         "platform.database.isolation: `schema` is not yet built",
         "write `database`",
+    ),
+    "a chart's folder that the look at drift has not": (
+        platform("10.0.0.3}", "10.0.0.3}\n  drift: {enabled: true}")
+        + "defaults:\n  chart: {source: official, version: 1.22.0, path: charts/airflow«}\n",
+        "the look at drift would not find this folder",
+        "platform.drift.inventory",
     ),
     "a host on Google Cloud": (
         google("{host: 10.0.0.3}«", "marketing"),

@@ -69,3 +69,22 @@ def test_providers_are_pinned_alike() -> None:
         ):
             pins.setdefault(source, set()).add(version)
     assert pins == {"cyrilgdn/postgresql": {"1.26.0"}, "hashicorp/google": {"7.45.0"}, "keycloak/keycloak": {"5.9.0"}}
+
+
+def test_what_reads_all_instances_hands_on_what_the_stack_of_one_does() -> None:
+    """Or drift would plan without a variable that an apply plans with."""
+    team, fleet = (ROOT / "stacks" / name for name in ("team", "fleet-read"))
+    calls = [(folder / "main.tf").read_text().partition("\nmodule ")[2] for folder in (team, fleet)]
+    handed = [set(re.findall(r"^  (\w+) +=", call, re.MULTILINE)) - {"source", "for_each"} for call in calls]
+    assert handed[0] == handed[1]
+    (teams,) = [body for name, body in _variables(fleet).items() if name == "teams"]
+    for name in ("database", "sso", "gcp"):
+        one = re.search(r"object\(\{\n(.*?)\n  \}\)", _variables(team)[name], re.DOTALL)
+        of_all = re.search(
+            rf"^    {name} = (?:optional\()?object\(\{{\n(.*?)\n    \}}\)", teams, re.DOTALL | re.MULTILINE
+        )
+        assert one and of_all
+        attributes = [{line.strip() for line in found[1].splitlines()} for found in (one, of_all)]
+        assert {re.sub(r" +", " ", each) for each in attributes[0]} - {"url = string"} == {
+            re.sub(r" +", " ", each) for each in attributes[1]
+        }

@@ -36,6 +36,7 @@ var Provider = standin.Provider[*api]{
 		"keycloak_openid_client_authorization_resource":    authorizationResource,
 		"keycloak_openid_client_role_policy":               rolePolicy,
 		"keycloak_openid_client_authorization_permission":  permission,
+		"keycloak_openid_client_service_account_role":      accountRole,
 		"keycloak_authentication_flow":                     flow,
 		"keycloak_authentication_subflow":                  subflow,
 		"keycloak_authentication_execution":                execution,
@@ -44,6 +45,7 @@ var Provider = standin.Provider[*api]{
 	DataSources: map[string]standin.DataSource[*api]{
 		"keycloak_group":               lookUpGroup,
 		"keycloak_user":                lookUpUser,
+		"keycloak_openid_client":       lookUpClient,
 		"keycloak_openid_client_scope": lookUpScope,
 	},
 }
@@ -124,6 +126,7 @@ func httpClient(config standin.Values) (*http.Client, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = trust
+	transport.MaxIdleConnsPerHost = 64 // else all but two of the requests at once shake hands anew
 	timeout := time.Duration(standin.Get[int64](config, "client_timeout")) * time.Second
 	return &http.Client{Transport: transport, Timeout: cmp.Or(timeout, defaultTimeout)}, nil
 }

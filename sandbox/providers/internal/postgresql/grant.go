@@ -134,9 +134,13 @@ func readGrant(ctx context.Context, s *server, state standin.Values) (standin.Va
 	query := `SELECT ARRAY(SELECT privilege_type FROM aclexplode(list) WHERE grantee = COALESCE((SELECT oid FROM pg_roles WHERE rolname = $2), 0)),
 		$2 = 'public' OR EXISTS (SELECT FROM pg_roles WHERE rolname = $2)
 		FROM (` + kind.query + `) AS object(list)`
+	where := database
+	if kind.attribute == "database" { // every database's access list can be read from any
+		where = ""
+	}
 	var granted []string
 	var exists, hasRole bool
-	err := s.session(ctx, database, func(conn *pgx.Conn) error {
+	err := s.session(ctx, where, func(conn *pgx.Conn) error {
 		var err error
 		exists, err = found(conn.QueryRow(ctx, query, standin.Get[string](state, kind.attribute), role), &granted, &hasRole)
 		return err

@@ -59,7 +59,8 @@ func configure(_ context.Context, config standin.Values) (*server, error) {
 		return nil, errors.New("the provider's connection settings (host, port, sslmode, sslrootcert) are not valid")
 	}
 	parsed.RuntimeParams["application_name"] = "Terraform provider"
-	return &server{config: parsed, slots: make(chan struct{}, connections(config))}, nil
+	most := connections(config)
+	return &server{config: parsed, slots: make(chan struct{}, most), idle: make(chan *link, most/2)}, nil
 }
 
 func dsn(config standin.Values) string {

@@ -15,10 +15,18 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// server opens one connection per operation: an open one would keep a database from being dropped.
+// server opens one connection per operation: an open one would keep a database from being dropped. Those to the database
+// that it is configured with are kept for the next operation there.
 type server struct {
 	config *pgx.ConnConfig
 	slots  chan struct{}
+	idle   chan *link
+}
+
+// link is a connection, and the last warning of a GRANT or REVOKE that did nothing.
+type link struct {
+	conn      *pgx.Conn
+	powerless string
 }
 
 // PostgreSQL's catalogs know no waiting for each other: two sessions that change one entry at once collide.
@@ -63,25 +71,51 @@ func (s *server) session(ctx context.Context, database string, work func(*pgx.Co
 func (s *server) once(ctx context.Context, database string, work func(*pgx.Conn) error) error {
 	s.slots <- struct{}{}
 	defer func() { <-s.slots }()
-	config := s.config.Copy()
-	if database != "" {
-		config.Database = database
-	}
-	powerless := ""
-	config.OnNotice = func(_ *pgconn.PgConn, notice *pgconn.Notice) {
-		if slices.Contains(withoutEffect, notice.Code) {
-			powerless = notice.Message
-		}
-	}
-	conn, err := pgx.ConnectConfig(ctx, config)
+	l, err := s.connect(ctx, database)
 	if err != nil {
-		return fmt.Errorf("error connecting to PostgreSQL server %s: %w", config.Host, err)
+		return fmt.Errorf("error connecting to PostgreSQL server %s: %w", s.config.Host, err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is left to lose
-	if err := work(conn); err != nil || powerless == "" {
+	defer s.release(ctx, l, database)
+	if err := work(l.conn); err != nil || l.powerless == "" {
 		return err
 	}
-	return fmt.Errorf("role %s has no right to do this: %s", config.User, powerless)
+	return fmt.Errorf("role %s has no right to do this: %s", s.config.User, l.powerless)
+}
+
+func (s *server) connect(ctx context.Context, database string) (*link, error) {
+	config, l := s.config.Copy(), &link{}
+	if database == "" {
+		select {
+		case kept := <-s.idle:
+			if kept.conn.Ping(ctx) == nil {
+				kept.powerless = ""
+				return kept, nil
+			}
+			kept.conn.Close(ctx) //nolint:errcheck // the server ended it
+		default:
+		}
+	} else {
+		config.Database = database
+	}
+	config.OnNotice = func(_ *pgconn.PgConn, notice *pgconn.Notice) {
+		if slices.Contains(withoutEffect, notice.Code) {
+			l.powerless = notice.Message
+		}
+	}
+	var err error
+	l.conn, err = pgx.ConnectConfig(ctx, config)
+	return l, err
+}
+
+func (s *server) release(ctx context.Context, l *link, database string) {
+	if database == "" && !l.conn.IsClosed() && l.conn.PgConn().TxStatus() == 'I' {
+		select {
+		case s.idle <- l:
+			return
+		default:
+		}
+	}
+	l.conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is left to lose
 }
 
 // withoutEffect are the warnings of a GRANT or REVOKE that did nothing, for want of rights. The official provider takes

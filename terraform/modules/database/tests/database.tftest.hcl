@@ -101,3 +101,37 @@ run "refuses_version_zero" {
   variables { password_version = 0 }
   expect_failures = [var.password_version]
 }
+
+run "lets_nobody_else_in" {
+  command = plan
+
+  assert {
+    condition     = length(postgresql_grant.reader) == 0
+    error_message = "Somebody may connect whom nobody named."
+  }
+}
+
+run "lets_a_reader_in_and_no_further" {
+  command = plan
+  variables { reader = "fleet_drift" }
+
+  assert {
+    condition = (
+      postgresql_grant.reader[0].role == "fleet_drift" && postgresql_grant.reader[0].object_type == "database" &&
+      postgresql_grant.reader[0].privileges == toset(["CONNECT"])
+    )
+    error_message = "The reader may do more or less than connect."
+  }
+}
+
+run "refuses_everybody_as_reader" {
+  command = plan
+  variables { reader = "public" }
+  expect_failures = [var.reader]
+}
+
+run "refuses_the_owner_as_reader" {
+  command = plan
+  variables { reader = "marketing" }
+  expect_failures = [var.reader]
+}

@@ -5,6 +5,7 @@ variables {
   sso                     = { url = "https://sso.example.com", groups = ["owners"] }
   database_admin_password = ""
   portal_client_secret    = ""
+  drift_client_secret     = ""
 }
 
 run "makes_a_realm_that_nobody_walks_into" {
@@ -87,6 +88,51 @@ run "makes_the_portals_client" {
     condition     = output.portal.redirect_uri == "https://airflow.example.com/-/signed-in"
     error_message = "The portal's client leads elsewhere."
   }
+}
+
+run "makes_no_client_for_a_look_that_nobody_asked_for" {
+  command = plan
+
+  assert {
+    condition     = length(module.drift) == 0 && output.drift == null
+    error_message = "There would be a client that sees the whole realm, and nobody who uses it."
+  }
+}
+
+run "makes_the_client_of_the_look_at_drift" {
+  variables {
+    drift               = { client_id = "fleet-drift" }
+    drift_client_secret = "a secret of some length"
+  }
+
+  assert {
+    condition     = output.drift.client_id == "fleet-drift" && contains(output.drift.roles, "view-realm")
+    error_message = "The look at drift could not see the realm."
+  }
+}
+
+run "refuses_a_look_without_a_name" {
+  command = plan
+  variables {
+    drift               = { client_id = "" }
+    drift_client_secret = "a secret of some length"
+  }
+  expect_failures = [var.drift]
+}
+
+run "refuses_a_look_with_a_short_secret" {
+  command = plan
+  variables {
+    drift               = { client_id = "fleet-drift" }
+    drift_client_secret = "short"
+  }
+  expect_failures = [var.drift_client_secret]
+}
+
+run "refuses_a_looks_secret_of_version_zero" {
+  command = plan
+  variables { drift_client_secret_version = 0 }
+  expect_failures = [var.drift_client_secret_version]
 }
 
 run "refuses_a_portal_without_tls" {

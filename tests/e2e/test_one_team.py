@@ -1,8 +1,10 @@
-"""The gates of an upgrade on a real Airflow: open while it works, each shut by what it is for; and the evidence."""
+"""What one real Airflow can show: the gates of an upgrade, open while it works and each shut by what it is for; its data lost
+and restored; the evidence of what fails; a removal stopped by a damaged dump, one killed, and one proven."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -10,16 +12,25 @@ import pytest
 
 from fleet.apply import Event
 from fleet.errors import FleetError
+from fleet.sandbox import layout
 from fleet.upgrade import gates
 from fleet.upgrade.evidence import evidence
+from tests.support.cloudsql import damaging, flip, forget
 from tests.support.real_team import RealTeam, a_real_team
 from tests.support.sandbox import Sandbox
+
+pytestmark = pytest.mark.teams
+TEAM = "archive"
 
 
 @pytest.fixture(scope="module")
 def team(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealTeam]:
-    with a_real_team(sandbox, tmp_path_factory.mktemp("gates"), "gates", "--executor", "LocalExecutor") as team:
+    with a_real_team(sandbox, tmp_path_factory.mktemp("one"), TEAM, executor="LocalExecutor") as team:
         yield team
+    forget(sandbox, TEAM)
+
+
+# The gates of an upgrade.
 
 
 def hold(team: RealTeam, after: str = "", do: Callable[[], object] = lambda: None, seconds: float = 180) -> list[str]:
@@ -58,7 +69,7 @@ def test_a_task_that_does_not_end_shuts_the_second(team: RealTeam) -> None:
     try:
         with pytest.raises(FleetError, match=r"fleet_smoke run fleet__\S+ is queued after 5 s") as caught:
             hold(team, "healthy", lambda: team.kubectl(*scale, "0"), seconds=5)
-        assert caught.value.where == "gates"
+        assert caught.value.where == TEAM
     finally:
         team.kubectl(*scale, "1")
         team.kubectl("rollout", "status", "deployment/airflow-scheduler", "--timeout", "120s")
@@ -66,14 +77,59 @@ def test_a_task_that_does_not_end_shuts_the_second(team: RealTeam) -> None:
 
 def test_an_address_that_keycloak_does_not_know_shuts_the_third(team: RealTeam) -> None:
     keycloak = team.sandbox.keycloak
-    (client,) = keycloak.get(f"/fleet/clients?clientId=airflow-{team.name}")
+    (client,) = keycloak.get(f"/fleet/clients?clientId=airflow-{TEAM}")
     at, elsewhere = f"/fleet/clients/{client['id']}", {**client, "redirectUris": ["https://elsewhere.example/"]}
     try:
-        with pytest.raises(FleetError, match=r"Keycloak refuses airflow-gates and .*redirect_uri"):
+        with pytest.raises(FleetError, match=rf"Keycloak refuses airflow-{TEAM} and .*redirect_uri"):
             hold(team, "smoke", lambda: keycloak.call("PUT", at, elsewhere))
     finally:
         keycloak.call("PUT", at, client)
     assert hold(team) == ["healthy", "smoke", "sign-on"]
+
+
+# Its data.
+
+
+def test_what_was_lost_comes_back(team: RealTeam) -> None:
+    team.airflow("variables", "set", "motto", "semper idem")
+    made = team.fleet("backup", TEAM)
+    assert f"gs://fleet-backups/{TEAM}/" in made.stdout and f"{TEAM}.variable" in made.stdout
+    team.sql("delete from variable")
+    team.sql("insert into variable (key, val, is_encrypted) values ('later', 'gone with the restore', false)")
+
+    refused = team.fleet("restore", TEAM, "--yes", check=False)
+    assert refused.returncode == 2 and f"--confirm {TEAM}" in refused.stderr
+    team.fleet("restore", TEAM, "--yes", "--confirm", TEAM)
+    assert team.state() == "healthy"
+    # Decrypted with the same key, by the Airflow that runs on the restored database.
+    assert "semper idem" in team.airflow("variables", "get", "motto")
+    assert team.sql("select key from variable") == [("motto",)]
+    assert team.databases() == [TEAM]
+    # Terraform finds the switched database as it made the one before.
+    assert "terraform" not in team.fleet("plan", TEAM).stdout
+
+
+def test_a_damaged_dump_stops_the_removal(team: RealTeam) -> None:
+    # Other teams' dumps lie beside its own.
+    with damaging(layout.current().buckets / layout.BACKUP_BUCKET / TEAM, flip):
+        refused = team.fleet("remove-team", TEAM, "--yes", "--confirm", TEAM, check=False)
+    assert refused.returncode == 1
+    assert "damaged" in refused.stderr
+    assert "nothing was removed, and Airflow starts again" in refused.stderr
+    team.wait_until_healthy()
+    assert "semper idem" in team.airflow("variables", "get", "motto")
+    assert f"  {TEAM}:" in team.inventory.read_text()
+
+
+def test_after_a_killed_removal_apply_starts_airflow_again(team: RealTeam) -> None:
+    # That step is done: Airflow is stopped, and the export begins.
+    team.killed_after(" stop ", "remove-team", TEAM, "--yes", "--confirm", TEAM)
+    assert "stopped for a backup or a restore that did not end" in team.fleet("plan", TEAM).stdout
+    team.fleet("apply", TEAM, "--yes")
+    assert team.state() == "healthy"
+
+
+# What fails, and the end.
 
 
 def test_the_evidence_names_image_exit_code_and_last_words_and_no_password(team: RealTeam) -> None:
@@ -96,6 +152,22 @@ def test_the_evidence_names_image_exit_code_and_last_words_and_no_password(team:
             await asyncio.sleep(1)
         raise AssertionError(found)
 
-    # The last of these tests: nobody needs this team any more.
+    # Nobody needs these components any more: what comes after is the removal.
     found = asyncio.run(until("exit code 7", "ImagePull", "restarts", "  cannot reach postgresql://***@db/gates"))
     assert "fleet.local/airflow:none" in found and "geheim" not in found
+
+
+def test_a_removal_prints_and_keeps_its_proof(team: RealTeam) -> None:
+    done = team.fleet("remove-team", TEAM, "--yes", "--confirm", TEAM)
+    assert "after a backup that is proven" in done.stdout
+    (dump,) = [word for word in done.stdout.split() if word.startswith("gs://")]
+    path = layout.current().buckets / dump.removeprefix("gs://")
+    proof = json.loads(path.with_name(path.name.replace(".sql.gz", ".proof.json")).read_text())
+    assert proof["quiet"] is True and proof["moved"] == {}
+    assert proof["tables"][f"{TEAM}.variable"] == 1
+    assert proof["digest"] in done.stdout
+    assert team.databases() == [] and team.state() == "absent"
+    kept = json.loads(
+        team.sandbox.kubectl("get", "configmap", "backups", "--namespace", "fleet-system", "--output", "json")
+    )
+    assert json.loads(kept["data"][f"{TEAM}.json"])["dump"] == dump
