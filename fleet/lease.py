@@ -129,10 +129,10 @@ async def _renew(
         await asyncio.sleep(_RENEW_SECONDS)
         with contextlib.suppress(FleetError):  # an outage: whoever is without the API server cannot take it over either
             lease = await cluster.get(path)
-            if (
-                lease is None
-                or lease["spec"].get("holderIdentity") != me
-                or not await _take(cluster, path, instance, me, lease)
+            if not _is_held_by(me, lease) or not (
+                await _take(cluster, path, instance, me, lease)
+                # Refused, and still ours: the renewal came through, its answer did not, and it was sent again.
+                or _is_held_by(me, await cluster.get(path))
             ):
                 lost.append(FleetError("its Lease was taken over by another run", where=instance))
                 work.cancel()
@@ -140,9 +140,12 @@ async def _renew(
 
 
 async def _release(cluster: Cluster, path: str, me: str) -> None:
-    lease = await cluster.get(path)
-    if lease and lease["spec"].get("holderIdentity") == me:
+    if _is_held_by(me, await cluster.get(path)):
         await cluster.delete(path)
+
+
+def _is_held_by(me: str, lease: Manifest | None) -> bool:
+    return lease is not None and lease["spec"].get("holderIdentity") == me
 
 
 def _manifest(instance: str, me: str) -> Manifest:

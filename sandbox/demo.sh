@@ -53,7 +53,7 @@ for team in marketing finance; do
     state=queued
     for _ in $(seq 60); do
         state=$(airflow "$team" dags list-runs fleet_hello --output json 2>/dev/null |
-            python3 -c "$state_of" "$run_id")
+            python3 -c "$state_of" "$run_id") || state=queued # it did not answer
         case $state in success | failed | missing) break ;; esac
         sleep 2
     done

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support import side_by_side
+from tests.support import inventories, side_by_side
 from tests.support.sandbox import Sandbox, start
 
 HERE = Path(__file__).parent
@@ -46,6 +46,13 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
         return None
     side_by_side.run(session, folder)
     return True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What has teams beside others' begins without a portal, also where the group before it left one."""
+    if item.get_closest_marker("teams"):
+        inventories.take_the_portal_away(_up())
 
 
 @pytest.fixture(scope="session")

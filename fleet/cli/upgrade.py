@@ -85,7 +85,7 @@ def upgrade(
     pause_between: Annotated[bool, typer.Option("--pause-between", help="Ask before each further wave.")] = False,
     ignore_windows: Annotated[bool, typer.Option("--ignore-windows", help="Also outside maintenance windows.")] = False,
     drain_timeout: Annotated[float, waiting("How long running tasks may go on.")] = "10m",  # type: ignore[assignment]
-    gate_timeout: Annotated[float, waiting("How long a gate may stay red.")] = "10m",  # type: ignore[assignment]
+    gate_timeout: Annotated[float, waiting("How long a gate may stay red; on the way back at least 10m.")] = "10m",  # type: ignore[assignment]
     no_backup: Annotated[bool, typer.Option("--no-backup", help="Migrate without a backup to go back to.")] = False,
     inventory: common.InventoryPath = common.DEFAULT_INVENTORY,
     context: common.Context = None,

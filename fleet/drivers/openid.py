@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from fleet.drivers import trust
 from fleet.errors import FleetError
 
-_SECONDS = 15.0
+_SECONDS = 60.0  # a busy Keycloak takes its time
 _MESSAGE = re.compile(r'class="instruction"[^>]*>\s*(.*?)\s*<', re.DOTALL)
 
 # S256 of nothing in particular: no code is ever exchanged for it.

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential
+from tenacity import AsyncRetrying, retry_if_exception, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from fleet.errors import FleetError
 from fleet.model import DatabaseServer
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
 _CONNECT_SECONDS = 10
+_DROPPED_ATTEMPTS = 5
 # Ordinary tables, partitions included: whatever holds rows of its own and is dumped.
 _TABLES = """
     select n.nspname, c.relname
@@ -120,6 +121,8 @@ async def usage(admin: Login) -> Usage:
     Raises:
         FleetError: the server cannot be reached or refuses.
     """
+    from psycopg.errors import InvalidCatalogName
+
     query = """
         select coalesce((select json_object_agg(usename, count) from
                          (select usename, count(*) from pg_stat_activity where usename is not null group by 1) c), '{}'),
@@ -128,7 +131,14 @@ async def usage(admin: Login) -> Usage:
                 from pg_database where datallowconn)
     """
     async with admin.connected("postgres") as connection:
-        row = await (await connection.execute(query)).fetchone()
+        async for attempt in AsyncRetrying(
+            # One of the list was dropped before its size was taken.
+            retry=retry_if_exception_type(InvalidCatalogName),
+            stop=stop_after_attempt(_DROPPED_ATTEMPTS),
+            reraise=True,
+        ):
+            with attempt:
+                row = await (await connection.execute(query)).fetchone()
     assert row is not None  # noqa: S101 (a query without FROM answers one row)
     return Usage(*row)
 

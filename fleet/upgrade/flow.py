@@ -24,6 +24,7 @@ from fleet.upgrade import back, drain, gates, memory
 from fleet.upgrade.evidence import evidence
 from fleet.upgrade.memory import Memory, Origin, Underway
 from fleet.upgrade.rollout import Done
+from fleet.wait import HEALTHY_SECONDS
 
 # Nothing is written to the database before these.
 _BEFORE_MIGRATION = ("begun", "drained", "saved")
@@ -35,7 +36,7 @@ class Settings:
 
     Args:
         drain: for running tasks to end.
-        gate: for a gate to hold.
+        gate: for a gate to hold; on the way back at least :data:`~fleet.wait.HEALTHY_SECONDS`.
         with_backup: whether the database is backed up before it is migrated.
     """
 
@@ -200,7 +201,8 @@ class _Upgrade:
         way = back.Way.of(now)
         error = FleetError(now.failed.splitlines()[0] if now.failed else "interrupted", where=self.name)
         try:
-            said = await back.go(self.desired, way, self.world, self.tell, self.settings.gate)
+            # However impatient the way forward was: behind this one there is no other.
+            said = await back.go(self.desired, way, self.world, self.tell, max(self.settings.gate, HEALTHY_SECONDS))
         except FleetError as second:
             return Done("broken", f"{now.failed}\nand the way back failed: {second.what}", second)
         await self._end("rolled back", now.failed)

@@ -20,6 +20,7 @@ from fleet.verify.probe import MARK
 from fleet.verify.scene import Scene, Team, expected
 
 _PAUSE_SECONDS = 0.5
+_GONE_SECONDS = 120.0
 
 
 async def attempts(scene: Scene, team: Team, platform: Platform, cluster: Cluster) -> list[Cell]:
@@ -125,7 +126,7 @@ async def _refusal(cluster: Cluster, namespace: str, name: str) -> str:
 
 async def _gone(cluster: Cluster, namespace: str, path: str, inside: str) -> None:
     await cluster.delete(path)
-    end = time.monotonic() + 30
+    end = time.monotonic() + _GONE_SECONDS
     while time.monotonic() < end:
         if not await cluster.list(core("pods", namespace), labels=f"{LABEL}={inside}", metadata_only=True):
             return

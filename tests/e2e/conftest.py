@@ -8,7 +8,7 @@ import os
 import secrets
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from tests.support.browser import chromium
 from tests.support.http import ask
 from tests.support.inventories import without_portal
 from tests.support.sandbox import FLEET, Sandbox
+from tests.support.waiting import eventually
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 TEAMS = ("marketing", "finance")  # the demo's
@@ -97,14 +98,6 @@ PEOPLE = {
     "dave": ("user", ""),
     "erin": ("viewer", "admin"),
 }
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 120) -> None:
-    """Until it holds; AssertionError when it does not within ``seconds``."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "did not come about in time"
-        time.sleep(0.5)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Demo, eventually
+from tests.e2e.conftest import Demo
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.together("demo")
 TEAM, NEIGHBOUR = "marketing", "finance"
@@ -48,7 +49,7 @@ def scaled(demo: Demo) -> Iterator[None]:
     program = [demo.sandbox.kubectl_program, "apply", "--filename=-"]
     subprocess.run(program, env=demo.sandbox.environment, input=manifest, text=True, check=True, capture_output=True)
     try:
-        eventually(lambda: ready(demo, "airflow-api-server") == 2, 180)
+        eventually(lambda: ready(demo, "airflow-api-server") == 2)
         yield
     finally:
         demo.sandbox.kubectl("delete", "hpa", "api", "-n", SPACE)

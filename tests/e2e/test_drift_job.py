@@ -6,9 +6,8 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,8 +22,11 @@ from fleet.desired import naming
 from tests.support.prometheus import prometheus
 from tests.support.rendering import render
 from tests.support.sandbox import FLEET, Sandbox
+from tests.support.waiting import eventually
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.apart("role of the look")
+
 SYSTEM, TEAM, HOOK = naming.SYSTEM_NAMESPACE, "watched", "drift-hook"
 NOBODY = "http://10.244.0.1:9"  # the port `discard`, at which nobody listens
 
@@ -74,7 +76,7 @@ class Watched:
             found: dict[str, Any] = json.loads(self.kubectl("get", "job", name, "--output", "json"))["status"]
             return found
 
-        eventually(lambda: any(each["type"] in ("Complete", "Failed") for each in status().get("conditions", [])), 120)
+        eventually(lambda: any(each["type"] in ("Complete", "Failed") for each in status().get("conditions", [])))
         return status()
 
     def at_rest(self) -> bool:
@@ -89,14 +91,6 @@ class Watched:
 def now() -> str:
     """As reports have it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def eventually(holds: Callable[[], Any], seconds: float = 90) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < deadline, "did not come about in time"
-        time.sleep(0.5)
-    return found
 
 
 @contextmanager
@@ -148,7 +142,7 @@ def test_it_finds_by_itself_what_was_just_changed_and_tells_everybody(watched: W
         admin.execute(f"alter role {TEAM} connection limit 7")
     changed = now()
     # The look that is under way, if one is, may have seen the role before.
-    eventually(lambda: watched.report().get("at", "") > changed, 180)
+    eventually(lambda: watched.report().get("at", "") > changed)
     report = watched.report()
     assert report["errors"] == [], report["errors"]
     (found,) = _about_the_role(report["findings"])
@@ -196,7 +190,7 @@ def test_it_says_how_it_is(watched: Watched) -> None:
 
 def test_a_keycloak_that_is_away_is_an_error_and_never_no_drift(watched: Watched) -> None:
     watched.kubectl("patch", "cronjob", naming.DRIFT, "--patch", '{"spec": {"suspend": true}}')
-    eventually(watched.at_rest, 120)
+    eventually(watched.at_rest)
     inventory = json.loads(watched.kubectl("get", "configmap", naming.DRIFT_INVENTORY, "--output", "json"))["data"]
     away = json.loads(inventory["tenants.yaml"])
     away["platform"]["sso"]["url"] = NOBODY

@@ -67,12 +67,12 @@ def test_a_suspended_instance_has_none(team: RealTeam) -> None:
 def test_a_task_that_does_not_end_shuts_the_second(team: RealTeam) -> None:
     scale = ("scale", "deployment/airflow-scheduler", "--timeout", "60s", "--replicas")
     try:
-        with pytest.raises(FleetError, match=r"fleet_smoke run fleet__\S+ is queued after 5 s") as caught:
-            hold(team, "healthy", lambda: team.kubectl(*scale, "0"), seconds=5)
+        with pytest.raises(FleetError, match=r"fleet_smoke run fleet__\S+ is queued after 30 s") as caught:
+            hold(team, "healthy", lambda: team.kubectl(*scale, "0"), seconds=30)
         assert caught.value.where == TEAM
     finally:
         team.kubectl(*scale, "1")
-        team.kubectl("rollout", "status", "deployment/airflow-scheduler", "--timeout", "120s")
+        team.kubectl("rollout", "status", "deployment/airflow-scheduler", "--timeout", "600s")
 
 
 def test_an_address_that_keycloak_does_not_know_shuts_the_third(team: RealTeam) -> None:

@@ -102,7 +102,7 @@ def _stopped(demo: Demo, team: str) -> Iterator[None]:
 
 def _until(page: Page, state: str) -> None:
     """Health is kept for ten seconds, and a pod takes its time to end."""
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 600
     while page.locator(".state strong").all_inner_texts() != [state]:
         assert time.monotonic() < deadline, page.content()
         time.sleep(2)

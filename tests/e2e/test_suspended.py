@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import eventually
 from tests.support.http import Answer, ask
 from tests.support.real_team import RealTeam
 from tests.support.sandbox import Sandbox
+from tests.support.waiting import eventually
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 TEAM = "dozing"

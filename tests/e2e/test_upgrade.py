@@ -9,7 +9,6 @@ import json
 import shutil
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -23,11 +22,12 @@ import yaml
 
 from fleet.apply import Event
 from fleet.upgrade.readiness import Readiness, check
-from tests.e2e.conftest import eventually
+from tests.support import tries
 from tests.support.cloudsql import forget
 from tests.support.inventories import without_portal
 from tests.support.real_team import RealTeam
 from tests.support.sandbox import FLEET, Sandbox
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.teams
 
@@ -122,12 +122,8 @@ class Row:
         assert len({moment for moment, _, _ in found}) == len(found)
         return {moment: (run, state) for moment, run, state in found}
 
-    def tries(self, team: str) -> list[tuple[Any, ...]]:
-        """Every try of the DAG's tasks, earlier ones too: run, number, state, when it was queued, begun and ended."""
-        columns = "select run_id, try_number, state, queued_dttm, start_date, end_date from"
-        of = "where dag_id = 'ticks'"
-        query = f"{columns} task_instance {of} union all {columns} task_instance_history {of} order by 1, 2"
-        return self.asked(team, query)
+    def tries(self, team: str) -> list[tries.Try]:
+        return [tries.Try(*row) for row in self.asked(team, tries.query("ticks"))]
 
     def rows(self, team: str) -> dict[str, int]:
         """Rows of the tables that hold what people and DAGs made."""
@@ -298,9 +294,7 @@ def test_three_faults_are_rolled_back_and_the_next_wave_is_not_begun(row: Row) -
     before = {team: (row.rows(team), row.revision(team), row.ticks(team)) for team in TEAMS}
     text, saboteur = row.inventory.read_text(), Saboteur(row)
     saboteur.start()
-    status, report, _ = row.upgrade(
-        "--all", "--to", AFTER, "--max-failures", "3", "--gate-timeout", "100s", "--drain-timeout", "60s"
-    )
+    status, report, _ = row.upgrade("--all", "--to", AFTER, "--max-failures", "3", "--gate-timeout", "100s")
     saboteur.end()
     left = row.inventory.read_text()
     # Whatever is found below: the next test begins with teams that can be upgraded.
@@ -343,27 +337,20 @@ def test_three_teams_move_in_two_waves_while_their_dags_run(row: Row) -> None:
     for team in TEAMS:
         assert "s3cret" in airflow(row, team, "connections", "get", "vault", "--output", "json")
         assert before[team].keys() <= row.ticks(team).keys()
-        _wait_until_caught_up(row, team, moved)
+        try:
+            eventually(lambda team=team: _caught_up(row.ticks(team), moved))
+        except AssertionError:
+            raise AssertionError((team, moved, [each for each in row.tries(team) if each.state != "success"])) from None
         # No slot is missing, each has one run, and each run's task was started once.
         moments = list(row.ticks(team))
         gaps = {later - earlier for earlier, later in itertools.pairwise(moments)}
         assert gaps == {timedelta(seconds=STEP)}, (team, gaps)
-        # A try that never began does not count: what a scheduler had queued when it ended is queued again by the next.
-        begun = [each for each in row.tries(team) if each[4]]
-        twice = [each for each in begun if sum(each[0] == other[0] for other in begun) > 1]
-        failed = [each for each in begun if each[5] and each[2] != "success"]
-        assert begun and twice == failed == [], (team, twice, failed)
-
-
-def _wait_until_caught_up(row: Row, team: str, moment: datetime) -> None:
-    """Until a run of a later moment is there, and all before it have succeeded. On a busy machine a task takes its time."""
-    end = time.monotonic() + 600
-    while not _caught_up(row.ticks(team), moment):
-        assert time.monotonic() < end, (team, moment, [each for each in row.tries(team) if each[2] != "success"])
-        time.sleep(1)
+        found = row.tries(team)
+        assert found and tries.wrong(found) == [], (team, tries.wrong(found))
 
 
 def _caught_up(ticks: dict[datetime, tuple[str, str]], moment: datetime) -> bool:
+    """Whether a run of a later moment is there, and all before it have succeeded."""
     due = [state for when, (_, state) in ticks.items() if when <= moment]
     return max(ticks) >= moment and set(due) == {"success"}
 

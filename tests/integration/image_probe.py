@@ -68,13 +68,14 @@ def worker() -> str:
 def start() -> tuple[subprocess.Popen[bytes], float]:
     began = time.monotonic()
     server = subprocess.Popen(["airflow", "api-server", "--port", str(BASE.port)])
-    while time.monotonic() - began < 180:
+    while server.poll() is None and time.monotonic() - began < 900:
         try:
             if answer("/api/v2/monitor/health", {})[0] == 200:
-                break
+                return server, time.monotonic() - began
         except OSError:
-            time.sleep(0.2)
-    return server, time.monotonic() - began
+            pass
+        time.sleep(0.2)
+    raise AssertionError("Airflow did not come up")
 
 
 def main() -> None:

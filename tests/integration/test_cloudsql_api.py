@@ -38,7 +38,8 @@ class Client:
 
     def end(self, operation: Any) -> Any:
         """The operation when it is done."""
-        for _ in range(600):
+        limit = time.monotonic() + 600
+        while time.monotonic() < limit:
             operation = self.operations.get(request={"project": "fleet-sandbox", "operation": operation.name})
             if operation.status.name == "DONE":
                 return operation
@@ -52,6 +53,8 @@ class Client:
         assert not ended.error.errors, ended.error
         return ended
 
+
+pytestmark = pytest.mark.apart("open databases")
 
 WHERE = {"project": "fleet-sandbox", "instance": "fleet-sandbox"}
 
@@ -109,8 +112,10 @@ def test_instances_patch_reaches_the_server(client: Client, sandbox: Sandbox) ->
     try:
         client.done(client.instances.patch(request={**WHERE, "body": {"settings": settings}}))
         assert dict(client.instances.get(request=WHERE).settings.user_labels) == {"team": "x"}
-        time.sleep(0.5)  # the server's processes read the new file in their own time
-        assert _setting(sandbox, "log_autovacuum_min_duration") == "12345"
+        limit = time.monotonic() + 60  # the server's processes read the new file in their own time
+        while _setting(sandbox, "log_autovacuum_min_duration") != "12345":
+            assert time.monotonic() < limit
+            time.sleep(0.1)
         with pytest.raises(exceptions.BadRequest, match="unknown, or needs a restart"):
             wrong = {"settings": {"database_flags": [{"name": "max_connections", "value": "1"}]}}
             client.instances.patch(request={**WHERE, "body": wrong})

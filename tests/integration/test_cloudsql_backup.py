@@ -311,7 +311,7 @@ def _slow(team: Team) -> None:
 
 def _kill_amid_the_export(server: Server) -> None:
     folder = server.bucket.parent / ".partial"
-    for _ in range(3000):
+    for _ in range(60_000):
         if any(path.stat().st_size > 0 for path in folder.iterdir()):
             return server.kill()
         time.sleep(0.005)

@@ -27,6 +27,7 @@ from fleet.drivers.kubernetes import Cluster
 from fleet.errors import FleetError
 from tests.support.inventories import without_portal
 from tests.support.sandbox import FLEET, Sandbox
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.teams
 
@@ -234,7 +235,8 @@ def test_a_namespace_that_cannot_end_is_explained(sandbox: Sandbox, monkeypatch:
     held = ("patch", "configmap", "held", "--namespace", name, "--type=merge", "--patch")
     sandbox.kubectl(*held, '{"metadata": {"finalizers": ["example.com/never"]}}')
     sandbox.kubectl("delete", "namespace", name, "--wait=false")
-    monkeypatch.setattr(wait, "GONE_SECONDS", 12.0)
+    eventually(lambda: "example.com/never" in sandbox.kubectl("get", "namespace", name, "--output", "json"))
+    monkeypatch.setattr(wait, "GONE_SECONDS", 2.0)
     try:
         with pytest.raises(FleetError, match=r"still Terminating.*example\.com/never"):
             asyncio.run(wait.wait_until_gone(Cluster("fleet-sandbox"), name))
@@ -245,9 +247,9 @@ def test_a_namespace_that_cannot_end_is_explained(sandbox: Sandbox, monkeypatch:
 def test_an_interrupt_ends_cleanly_and_is_taken_up_again(fleet: Callable[..., Fleet]) -> None:
     teams = fleet("fault-stop")
     process = teams.start("apply", "fault-stop", "--yes")
-    time.sleep(4)
+    _until_there(teams, process, "select from pg_roles where rolname = 'fault_stop'")
     process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=90)
+    said, _ = process.communicate(timeout=600)
     assert process.returncode == 130, said
     assert "run the same command again" in said
     assert "Traceback" not in said

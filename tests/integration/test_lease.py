@@ -13,7 +13,7 @@ import pytest
 
 from fleet import lease
 from fleet.desired import naming
-from fleet.drivers.kubernetes import Cluster, group
+from fleet.drivers.kubernetes import ApiError, Cluster, Manifest, group
 from fleet.errors import ExitCode, FleetError
 from tests.support.sandbox import Sandbox
 
@@ -101,15 +101,34 @@ def test_a_lease_from_elsewhere_is_taken_over_when_stale(
 
 
 def test_of_two_at_once_one_gets_it(instance: str) -> None:
-    async def race() -> list[object]:
-        return list(
-            await asyncio.gather(
-                *(_work(instance, [], lease._RENEW_SECONDS + 4) for _ in range(2)), return_exceptions=True
-            )
-        )
+    async def work(refused: asyncio.Event) -> str:
+        try:
+            async with lease.held(Cluster("fleet-sandbox"), instance, [].append):
+                await asyncio.wait_for(refused.wait(), 120)
+        except FleetError:
+            refused.set()
+            raise
+        return "done"
 
-    first, second = sorted(asyncio.run(race()), key=str)
-    assert {type(first), type(second)} == {str, FleetError}
+    async def race() -> list[object]:
+        refused = asyncio.Event()
+        return list(await asyncio.gather(work(refused), work(refused), return_exceptions=True))
+
+    assert {type(each) for each in asyncio.run(race())} == {str, FleetError}
+
+
+def test_a_renewal_whose_answer_is_lost_is_no_loss(instance: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The request is sent again then, and refused: the Lease has a newer version, which is ours."""
+    renewals, replace = [], Cluster.replace
+
+    async def refuse(cluster: Cluster, path: str, manifest: Manifest) -> Manifest:
+        renewals.append(await replace(cluster, path, manifest))
+        raise ApiError(409, "the object has been modified")
+
+    monkeypatch.setattr(lease, "_RENEW_SECONDS", 0.5)
+    monkeypatch.setattr(Cluster, "replace", refuse)
+    assert asyncio.run(_work(instance, [], 3)) == "done"
+    assert renewals
 
 
 def test_work_stops_when_the_lease_is_lost(instance: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +136,8 @@ def test_work_stops_when_the_lease_is_lost(instance: str, sandbox: Sandbox, monk
 
     async def steal() -> str:
         work = asyncio.create_task(_work(instance, [], 60))
-        await asyncio.sleep(1)
+        while not await asyncio.to_thread(_lease, instance):
+            await asyncio.sleep(0.1)
         patch = '{"spec": {"holderIdentity": "somebody else"}}'
         await asyncio.to_thread(
             sandbox.kubectl,

@@ -6,8 +6,7 @@ import json
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from fleet.sandbox import layout
 from fleet.sandbox.process import Register, start_time
 from tests.support.keycloak import post_form
 from tests.support.sandbox import FLEET, Sandbox
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.alone
 
@@ -37,13 +37,6 @@ def fleet(sandbox: Sandbox, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [FLEET, "sandbox", *words], env=sandbox.environment, capture_output=True, text=True, check=False
     )
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "did not come about in time"
-        time.sleep(0.5)
 
 
 def git_image(sandbox: Sandbox) -> str:

@@ -16,6 +16,8 @@ from tests.support.asleep import Asleep, asleep
 from tests.support.cloudsql import forget
 from tests.support.sandbox import Sandbox
 
+pytestmark = pytest.mark.apart("open databases")
+
 TEAMS = ("killed-a", "killed-b", "killed-c")
 KILLS, KILLS_AT_ONCE = 30, 6
 SEED = 6

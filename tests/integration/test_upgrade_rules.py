@@ -145,7 +145,7 @@ def test_a_wave_is_not_begun_that_somebody_interrupts(fleet: Asleep) -> None:
     process = fleet.start(*words)
     _wait_for_phase(fleet, FIRST, "migrating")
     process.send_signal(signal.SIGINT)
-    output, talk = process.communicate(timeout=120)
+    output, talk = process.communicate(timeout=600)
     assert process.returncode == 130, output + talk
     assert "nothing more is begun" in talk
     told = _told(output)
@@ -161,7 +161,7 @@ def test_interrupted_twice_it_is_left_and_gone_on_with(fleet: Asleep) -> None:
     process.send_signal(signal.SIGINT)
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=600)
     assert process.returncode == 130
     assert fleet.memories()[FIRST].underway
     # Something else is refused while it is not over.

@@ -26,6 +26,7 @@ from psycopg import sql
 from fleet.desired import naming
 from fleet.drivers.kubernetes import ApiError, Cluster, core, group
 from fleet.drivers.world import decode
+from fleet.errors import FleetError
 from fleet.model import DEFAULT_SIZES
 from fleet.upgrade import memory
 from fleet.upgrade.memory import Memory
@@ -110,10 +111,11 @@ class Asleep:
     def _work(self, done: Event) -> None:
         """Stand for the Job controller and the node."""
         while not done.wait(0.1):
-            for job in asyncio.run(self.cluster.list(group("batch/v1", "jobs"), fields="status.successful=0")):
-                if not job.get("status", {}).get("startTime"):
-                    time.sleep(self.pace)
-                    asyncio.run(self._end(job))
+            with suppress(FleetError, psycopg.OperationalError):  # a server is away: the next look sees the Job again
+                for job in asyncio.run(self.cluster.list(group("batch/v1", "jobs"), fields="status.successful=0")):
+                    if not job.get("status", {}).get("startTime"):
+                        time.sleep(self.pace)
+                        asyncio.run(self._end(job))
 
     async def _end(self, job: dict[str, Any]) -> None:
         with suppress(ApiError):  # it was deleted meanwhile

@@ -24,7 +24,7 @@ OTHERS_SHOW = {"fleet status": 1, "fleet drift": 2}
 VARYING = re.compile(r"…|✓|\d{8}T\d{6}Z")
 # Colours, lines of a file: they tell one run from another.
 NOISE = re.compile(r"\x1b\[[0-9;]*m|\r|(?<=:)\d+(?=:)")
-LIMIT_SECONDS = 900  # far beyond any page: a question that nobody answers
+LIMIT_SECONDS = 3600  # far beyond any page: a question that nobody answers
 
 
 @dataclass

@@ -34,7 +34,7 @@ class Prometheus:
             found = json.load(answer)["data"]["result"]
         return [{**each["metric"], "value": float(each["value"][1])} for each in found]
 
-    def eventually(self, expression: str, holds: Callable[[list[dict[str, Any]]], bool], seconds: float = 20) -> Any:
+    def eventually(self, expression: str, holds: Callable[[list[dict[str, Any]]], bool], seconds: float = 120) -> Any:
         """The samples, once they are as they should be."""
         deadline = time.monotonic() + seconds
         while not holds(found := self.query(expression)):
@@ -45,12 +45,12 @@ class Prometheus:
 
 @contextmanager
 def prometheus(target: str, groups: list[dict[str, Any]]) -> Iterator[Prometheus]:
-    """One that scrapes ``target`` (host:port) each second and evaluates ``groups``, while the block lasts."""
+    """One that scrapes ``target`` (host:port) every five seconds and evaluates ``groups``, while the block lasts."""
     with tempfile.TemporaryDirectory(prefix="fleet-prometheus-") as folder:
         home, port = Path(folder), _free_port()
         (home / "rules.yml").write_text(yaml.safe_dump({"groups": groups}))
         (home / "prometheus.yml").write_text(yaml.safe_dump({
-            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "global": {"scrape_interval": "5s", "scrape_timeout": "5s", "evaluation_interval": "1s"},
             "rule_files": ["rules.yml"],
             "scrape_configs": [{"job_name": "fleet", "static_configs": [{"targets": [target]}]}],
         }))  # fmt: skip

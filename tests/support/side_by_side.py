@@ -37,18 +37,14 @@ def groups(items: Iterable[pytest.Item]) -> list[Group]:
     found: dict[tuple[str, str], list[pytest.Item]] = {}
     for item in items:
         need = next((need for need in NEEDS if need and item.get_closest_marker(need)), "")
-        found.setdefault((_named(item, "together") or str(item.path), need), []).append(item)
-    made = [
-        Group(f"{name} {need}", need, tuple(tests), frozenset(_named(item, "apart") for item in tests) - {""})
-        for (name, need), tests in found.items()
-    ]
+        together = item.get_closest_marker("together")
+        found.setdefault((together.args[0] if together else str(item.path), need), []).append(item)
+    made = [Group(f"{name} {need}", need, tuple(tests), _apart(tests)) for (name, need), tests in found.items()]
     return sorted(made, key=lambda group: NEEDS.index(group.need))
 
 
-def _named(item: pytest.Item, marker: str) -> str:
-    """What a marker names, where the test has it."""
-    found = item.get_closest_marker(marker)
-    return str(found.args[0]) if found else ""
+def _apart(items: Iterable[pytest.Item]) -> frozenset[str]:
+    return frozenset(str(name) for item in items for marker in item.iter_markers("apart") for name in marker.args)
 
 
 def shared(waiting: list[Group], folder: Path) -> Iterator[Group]:

@@ -121,11 +121,19 @@ class BackupRuns:
         self._write(run)
         try:
             for name in self._databases.names():
-                self._programs.dump_archive(name, folder / f"{name}.dump")
+                self._dump(name, folder / f"{name}.dump")
         except Failure:
             self._write(run | {"status": "FAILED", "endTime": now()})
             raise
         self._write(run | {"status": "SUCCESSFUL", "endTime": now()})
+
+    def _dump(self, name: str, path: Path) -> None:
+        """A database's archive; nothing of one that is dropped meanwhile."""
+        try:
+            self._programs.dump_archive(name, path)
+        except Failure:
+            if name in self._databases.names():
+                raise
 
     def _resource(self, number: str, description: str) -> Json:
         settings, moment = self._settings, now()

@@ -96,19 +96,19 @@ class Operations:
         return operation
 
     def _run(self, operation: Json, work: Callable[[], None]) -> None:
+        failure = None
         try:
             self._write(operation | {"status": "RUNNING", "startTime": (started := now())})
             operation["startTime"] = started
             work()
-        except Failure as failure:
-            self._end(operation, failure)
+        except Failure as said:
+            failure = said
         except Exception as error:
-            self._end(operation, Failure("INTERNAL_ERROR", f"{type(error).__name__} in the sandbox's API"))
+            failure = Failure("INTERNAL_ERROR", f"{type(error).__name__} in the sandbox's API")
             raise
-        else:
-            self._end(operation, None)
         finally:
-            self._busy.release()
+            self._busy.release()  # first: whoever sees that it is done may begin the next at once
+            self._end(operation, failure)
 
     def _end(self, operation: Json, failure: Failure | None) -> None:
         operation |= {"status": "DONE", "endTime": now()}

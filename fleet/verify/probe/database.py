@@ -4,6 +4,7 @@ is rolled back."""
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -13,6 +14,8 @@ from .machine import worst
 
 _CONNECTION = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 _SECONDS = 5
+# Whoever makes a database closes it with the next statement: PostgreSQL lets everybody into a new one.
+_SETTLES_SECONDS = 5
 _DENIED = "42501"  # insufficient_privilege: https://www.postgresql.org/docs/current/errcodes-appendix.html
 # A refused connection has no such code: the server's words, which it says in English before it knows the client's language.
 _REFUSALS = (
@@ -20,6 +23,7 @@ _REFUSALS = (
     "password authentication failed",
     "no pg_hba.conf entry",
     "is not permitted to log in",
+    "is not currently accepting connections",
 )
 # PostgreSQL lets everybody into these, and there is nothing in them.
 _EMPTY = ("postgres", "template0", "template1")
@@ -122,8 +126,21 @@ def _queries(_: Context, other: Mapping[str, Any]) -> Outcome:
 def _platform(context: Context) -> Outcome:
     own = {_settings()["dbname"], *(other["database"] for other in context["others"]), *_EMPTY}
     rest = [name for (name,) in rows("select datname from pg_database where datallowconn") if name not in own]
-    outcomes = [(verdict, f"{name}: {how}") for name in rest for verdict, how in [_enter(dbname=name)]]
+    outcomes = [(found[0], f"{name}: {found[1]}") for name in rest if (found := _enter_settled(name))]
     return worst(outcomes) if outcomes else refused("the server has no other database")
+
+
+def _enter_settled(name: str) -> Outcome | None:
+    """As :func:`_enter`; a moment later once more where it is not refused: the database may just be made, or dropped.
+
+    Returns:
+        None where there is no such database any more.
+    """
+    found = _enter(dbname=name)
+    if found[0] != "refused":
+        time.sleep(_SETTLES_SECONDS)
+        found = _enter(dbname=name)
+    return None if found[1] == f'database "{name}" does not exist' else found
 
 
 def _statement(statement: str, allowed: str = "") -> Probe:

@@ -18,6 +18,7 @@ from fleet.sandbox import process
 from fleet.sandbox.process import Part, Record, Register
 from fleet.sandbox.progress import Progress
 from fleet.sandbox.supervisor import Supervisor
+from tests.support.waiting import eventually
 
 SLEEP = ("sleep", "300")
 
@@ -28,15 +29,6 @@ def part(name: str = "sleeper", command: tuple[str, ...] = SLEEP, **more: object
 
 def python(code: str) -> tuple[str, ...]:
     return (sys.executable, "-c", code)
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 @pytest.fixture
@@ -71,7 +63,7 @@ def test_a_started_process_is_alive_until_it_is_stopped(started: Callable[[Part]
 def test_a_killed_child_of_this_very_program_counts_as_dead(started: Callable[[Part], Record]) -> None:
     record = started(part())
     os.kill(record.pid, signal.SIGKILL)
-    assert eventually(lambda: not record.alive())
+    eventually(lambda: not record.alive())
 
 
 def test_a_recycled_pid_is_never_killed() -> None:
@@ -103,16 +95,16 @@ _PARENT = "import subprocess,time; subprocess.Popen(['sleep','300']); time.sleep
 
 def _with_child(started: Callable[[Part], Record], wanted: Part) -> tuple[Record, int]:
     record = started(wanted)
-    assert eventually(lambda: len(process.session(record.pid)) == 2)
+    eventually(lambda: len(process.session(record.pid)) == 2)
     return record, next(pid for pid in process.session(record.pid) if pid != record.pid)
 
 
 def test_the_children_of_a_killed_leader_are_ended(started: Callable[[Part], Record]) -> None:
     record, child = _with_child(started, part("parent", python(_PARENT)))
     os.kill(record.pid, signal.SIGKILL)
-    assert eventually(lambda: not record.alive())
+    eventually(lambda: not record.alive())
     process.stop(record, "test/parent", part("parent"))
-    assert eventually(lambda: process.start_time(child) is None)
+    eventually(lambda: process.start_time(child) is None)
 
 
 def test_children_that_are_not_its_own_outlive_it(started: Callable[[Part], Record]) -> None:
@@ -150,7 +142,7 @@ def test_a_part_does_not_inherit_what_the_caller_has_in_its_environment(
     monkeypatch.setenv("A_SECRET", "x")
     record = started(part("env", environment=(("OWN", "1"),)))
     environment = Path(f"/proc/{record.pid}/environ")
-    assert eventually(lambda: environment.read_bytes() != b"")  # it is empty amid the exec
+    eventually(lambda: environment.read_bytes() != b"")  # it is empty amid the exec
     seen = environment.read_bytes().split(b"\0")
     assert b"OWN=1" in seen
     assert not any(entry.startswith(b"A_SECRET") for entry in seen)
@@ -188,7 +180,7 @@ def test_a_killed_part_is_started_again(supervisor: Supervisor) -> None:
     first = supervisor.register.read("sleeper")
     assert first
     os.kill(first.pid, signal.SIGKILL)
-    assert eventually(lambda: not first.alive())
+    eventually(lambda: not first.alive())
     supervisor.ensure(part())
     second = supervisor.register.read("sleeper")
     assert second and second.alive() and second.pid != first.pid
