@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
 from fleet.apply import Tell, step
 from fleet.backup import Source, source
 from fleet.desired import DesiredInstance, migration, naming, signon, smoke
@@ -25,6 +27,10 @@ from fleet.errors import FleetError
 from fleet.wait import HEALTHY_SECONDS, wait_for_job, wait_until_healthy
 
 _PAUSE_SECONDS = 1.0
+
+
+class _Unanswered(FleetError):
+    """A server says that it cannot answer now: HTTP 5xx, its own or that of what leads to it."""
 
 
 async def hold(desired: DesiredInstance, world: World, tell: Tell, seconds: float = HEALTHY_SECONDS) -> None:
@@ -42,7 +48,7 @@ async def hold(desired: DesiredInstance, world: World, tell: Tell, seconds: floa
     # A release that `fleet` rolled before it had that DAG may be what an upgrade goes back to.
     if smoke.is_in(desired.parts["airflow"]["values"]):
         await step(desired.name, "smoke", _smoke(desired, world, seconds), tell)
-    await step(desired.name, "sign-on", _sign_on(desired, world), tell)
+    await step(desired.name, "sign-on", _sign_on(desired, world, seconds), tell)
 
 
 async def _healthy(desired: DesiredInstance, world: World, seconds: float) -> str:
@@ -119,36 +125,52 @@ async def _succeeded(found: Source, run: str, seconds: float) -> None:
     )
 
 
-async def _sign_on(desired: DesiredInstance, world: World) -> str:
+async def _sign_on(desired: DesiredInstance, world: World, seconds: float) -> str:
+    async for attempt in AsyncRetrying(
+        retry=retry_if_exception_type(_Unanswered), stop=stop_after_delay(seconds), wait=wait_fixed(_PAUSE_SECONDS),
+        reraise=True,
+    ):  # fmt: skip
+        with attempt:
+            return await _signs_on(desired, world)
+    raise AssertionError("unreachable: tenacity returns or raises")
+
+
+async def _signs_on(desired: DesiredInstance, world: World) -> str:
     told = desired.parts["terraform"]["variables"]
     realm = Realm(told["sso"]["url"], told["sso"]["realm"], await world.authority())
     manager = signon.manager(told)
-    if wrong := await (_fab_page(desired, world) if manager == "fab" else _leads_to(desired, world, realm)):
-        raise FleetError(f"nobody can sign in: {wrong}", where=desired.name)
+    status, wrong = await (_fab_page(desired, world) if manager == "fab" else _leads_to(desired, world, realm))
+    if wrong:
+        raise _failure(status)(f"nobody can sign in: {wrong}", where=desired.name)
     client, back = naming.client_id(desired.name), f"{desired.url}{signon.SIGNED_IN[manager]}"
     answer = await realm.begin(client, back)
     if answer.status != 200:
-        raise FleetError(
+        raise _failure(answer.status)(
             f"nobody can sign in: Keycloak refuses {client} and {back}: {answer.error or f'HTTP {answer.status}'}",
             where=desired.name, hint=f"`fleet apply {desired.name} --refresh` makes the client what it should be",
         )  # fmt: skip
     return f"{manager}, {client}"
 
 
-async def _fab_page(desired: DesiredInstance, world: World) -> str:
-    """What is wrong with FAB's page; empty where it offers Keycloak."""
+def _failure(status: int) -> type[FleetError]:
+    return _Unanswered if status >= 500 else FleetError
+
+
+async def _fab_page(desired: DesiredInstance, world: World) -> tuple[int, str]:
+    """HTTP status of FAB's page, and what is wrong with it; empty where it offers Keycloak."""
     page = await world.cluster.answer(_proxied(desired, "/auth/login/"))
     if page.status != 200:
-        return f"the page answers HTTP {page.status}"
-    return "" if "btn-signin-keycloak" in page.text else "the page does not offer Keycloak"
+        return page.status, f"the page answers HTTP {page.status}"
+    return page.status, "" if "btn-signin-keycloak" in page.text else "the page does not offer Keycloak"
 
 
-async def _leads_to(desired: DesiredInstance, world: World, realm: Realm) -> str:
-    """The Keycloak manager has no page: it sends people on."""
+async def _leads_to(desired: DesiredInstance, world: World, realm: Realm) -> tuple[int, str]:
+    """As :func:`_fab_page`: the Keycloak manager has no page, it sends people on."""
     page = await world.cluster.answer(_proxied(desired, "/auth/login"))
     if page.location.startswith(realm.url.rstrip("/") + "/"):
-        return ""
-    return f"Airflow answers HTTP {page.status} and sends people {page.location or 'nowhere'}, not to Keycloak"
+        return page.status, ""
+    said = f"Airflow answers HTTP {page.status} and sends people {page.location or 'nowhere'}, not to Keycloak"
+    return page.status, said
 
 
 def _proxied(desired: DesiredInstance, path: str) -> str:

@@ -18,6 +18,7 @@ from fleet.upgrade.evidence import evidence
 from tests.support.cloudsql import damaging, flip, forget
 from tests.support.real_team import RealTeam, a_real_team
 from tests.support.sandbox import Sandbox
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.teams
 TEAM = "archive"
@@ -33,7 +34,7 @@ def team(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 # The gates of an upgrade.
 
 
-def hold(team: RealTeam, after: str = "", do: Callable[[], object] = lambda: None, seconds: float = 180) -> list[str]:
+def hold(team: RealTeam, after: str = "", do: Callable[[], object] = lambda: None, seconds: float = 600) -> list[str]:
     """Hold the gates; do something when one of them has opened. Gives those that opened."""
     opened = []
 
@@ -73,6 +74,17 @@ def test_a_task_that_does_not_end_shuts_the_second(team: RealTeam) -> None:
     finally:
         team.kubectl(*scale, "1")
         team.kubectl("rollout", "status", "deployment/airflow-scheduler", "--timeout", "600s")
+
+
+def test_a_page_that_comes_back_in_time_opens_the_third(team: RealTeam) -> None:
+    """As a rule it is only amid a start: the API server's way to it then answers for it, with HTTP 503."""
+
+    def away() -> None:
+        team.kubectl("scale", "deployment/airflow-api-server", "--replicas", "0")
+        eventually(lambda: team.sandbox.objects("pods", team.namespace, "component=api-server") == [])
+        team.kubectl("scale", "deployment/airflow-api-server", "--replicas", "1")
+
+    assert hold(team, "smoke", away) == ["healthy", "smoke", "sign-on"]
 
 
 def test_an_address_that_keycloak_does_not_know_shuts_the_third(team: RealTeam) -> None:

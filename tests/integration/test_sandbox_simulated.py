@@ -20,6 +20,7 @@ import pytest
 from fleet.sandbox import layout, process
 from fleet.sandbox.process import Record
 from tests.support.sandbox import FLEET, Sandbox
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.together("ports of the loopback")
 
@@ -160,9 +161,9 @@ def test_down_leaves_no_process_and_no_port_and_up_finds_its_data_again(simulate
     for number, expected in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
         command = [FLEET, "sandbox", "up", "--simulated-only"]
         with subprocess.Popen(command, env=simulated.environment, stderr=subprocess.DEVNULL) as running:
-            time.sleep(2)
+            eventually(lambda: list((simulated.root / "run").glob("*.pid.json")))  # `down` has left none
             running.send_signal(number)
-            assert running.wait(60) == expected
+            assert running.wait(600) == expected
     assert simulated.fleet("up", "--simulated-only").returncode == 0
     assert simulated.not_up() == {}
     assert "kept" in simulated.kubectl("get", "namespaces")
