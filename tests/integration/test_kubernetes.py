@@ -126,4 +126,4 @@ def test_who_follows_and_hears_nothing_can_stop(cluster: Cluster, namespace: str
     begun = time.monotonic()
     with pytest.raises(TimeoutError):
         asyncio.run(asyncio.wait_for(work(), 2))
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 60  # the server would hold it for half an hour and more

@@ -70,11 +70,9 @@ def test_it_is_given_back(instance: str) -> None:
 
 def test_a_live_holder_is_named_and_respected(instance: str, other: subprocess.Popen[str]) -> None:
     said: list[str] = []
-    started = time.monotonic()
     with pytest.raises(FleetError, match=f"held by .*process {other.pid}, who is at work on it") as refused:
         asyncio.run(_work(instance, said))
     assert refused.value.exit_code is ExitCode.REFUSED
-    assert time.monotonic() - started < lease.LASTS_SECONDS
     assert "looking whether that run is alive" in said[0]
 
 
