@@ -11,9 +11,13 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
 
 from tests.__main__ import SUMMARY, Run
-from tests.support.side_by_side import Group, shared
+from tests.support.side_by_side import Group, groups, shared
 
 NEEDS = ("", "teams", "fleet", "teams", "", "fleet", "teams", "") * 3
 
@@ -46,6 +50,13 @@ def test_what_is_to_stay_apart_waits_and_lets_others_pass(tmp_path: Path) -> Non
     assert (next(one).name, next(other).name) == ("first", "third")
     assert list(one) == [waiting[1]]
     assert list(other) == []
+
+
+def test_all_that_a_module_and_its_tests_name_is_kept_apart() -> None:
+    marks = [pytest.mark.apart("doors", "windows").mark, pytest.mark.apart("roof").mark]
+    item: Any = SimpleNamespace(path="house", get_closest_marker=lambda _: None, iter_markers=lambda _: marks)
+    (group,) = groups([item])
+    assert group.apart == {"doors", "windows", "roof"}
 
 
 def test_what_a_run_had_when_it_died_is_not_run_and_stands_in_nobodys_way(tmp_path: Path) -> None:
