@@ -21,7 +21,7 @@ from tests.support.keycloak import _trust, post_form
 from tests.support.looker import ACCOUNT, REALM, STATES, SYSTEM, TEAM, Looker, a_fleet_that_is_looked_at
 from tests.support.sandbox import Sandbox
 
-pytestmark = pytest.mark.apart("role of the look")
+pytestmark = pytest.mark.apart("open databases", "role of the look")
 
 WRITES = ("create", "update", "patch", "delete", "deletecollection")
 # What goes beyond these: https://kubernetes.io/docs/reference/access-authn-authz/authorization/#determine-the-request-verb
