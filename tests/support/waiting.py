@@ -10,7 +10,7 @@ from typing import TypeVar
 Answer = TypeVar("Answer")
 
 _SECONDS = 600.0  # far beyond a busy machine
-_PAUSE_SECONDS = 0.2
+_PAUSE_SECONDS = 0.5  # a question is a process, as a rule
 
 
 def eventually(ask: Callable[[], Answer], seconds: float = _SECONDS) -> Answer:
