@@ -80,7 +80,7 @@ async def _spread(world: World) -> None:
         for stack in _STACKS:  # makes the schema, where no instance did so yet
             await world.open_stack(stack)
         state = await world.state()
-        await reader.let_read_states(state, naming.DRIFT_ROLE, map(_schema, _STACKS, [world.platform] * len(_STACKS)))
+        await reader.let_read_states(state, naming.DRIFT_ROLE, [_schema(stack, world.platform) for stack in _STACKS])
         data[credentials.STATE] = reader.connection_string(state, naming.DRIFT_ROLE, found["database-password"])
     if authority := await world.authority():
         data[naming.CA_KEY] = authority
