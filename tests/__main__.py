@@ -1,7 +1,7 @@
-"""Every test, as `make test` runs them: two runs of pytest side by side that share them, then one of those that must be alone.
+"""Every test, as `make test` runs them: runs of pytest side by side that share them, then one of those that must be alone.
 
-A test mostly waits: for a pod, for Keycloak, for a namespace to end. Lines of the first two begin with the run's number. What
-took longest comes at the end, and below it what failed, with its reason, and the closing lines of all three.
+Lines of the first ones begin with the run's number. What took longest comes at the end, and below it what failed, with its
+reason, and the closing lines of all.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from types import FrameType
 
 from tests.support import side_by_side
 
-SIDE_BY_SIDE = 2  # as many as this project's machines have cores
+# One more than this project's machines have cores: a test often waits, for a pod, for Keycloak, for a namespace to end.
+SIDE_BY_SIDE = 3
 PYTEST = (sys.executable, "-u", "-m", "pytest")  # -u: a line is seen when it is written
 INTERRUPTED = 130
 LONGEST = 30

@@ -12,6 +12,7 @@ from fleet.sandbox import containers
 from fleet.sandbox.shell import run
 
 _CAP_NET_ADMIN, _CAP_SYS_ADMIN = 12, 21
+_LOCK_SECONDS = 300  # how long another apt may be at work
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,10 @@ def can_install() -> bool:
 def install(names: list[str]) -> None:
     """Install the packages; raises FleetError with apt's last words."""
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    run("apt-get", "update", "--quiet", env=environment)
-    run("apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *names, env=environment)
+    # A new machine's first minutes are those in which others install as well.
+    apt_get = ("apt-get", "--quiet", "--option", f"DPkg::Lock::Timeout={_LOCK_SECONDS}")
+    run(*apt_get, "update", env=environment)
+    run(*apt_get, "install", "--yes", "--no-install-recommends", *names, env=environment)
     containers.cni_folder.cache_clear()
 
 

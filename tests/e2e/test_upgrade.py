@@ -58,11 +58,6 @@ TAIL = "from airflow.sdk import dag, task\n@dag\ndef {name}():\n    @task\n    d
 BROKEN = "import no_such_module\n" + TAIL.format(name="broken")
 ASKS = "from airflow.sdk import Variable\nVariable.get('motto')\n" + TAIL.format(name="asks")
 GONE = "from airflow.utils.log import action_logger\n" + TAIL.format(name="gone")
-MEMORY = {"api_server": 832, "scheduler": 832, "dag_processor": 512, "triggerer": 512, "worker": 512}
-SIZE = {
-    **{part: {"cpu": "50m", "memory": f"{memory}Mi"} for part, memory in MEMORY.items()},
-    "parallelism": 4, "connections": 30, "quota": {"cpu": "4", "memory": "12Gi", "pods": 24},
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -158,8 +153,7 @@ def row(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     image("up-tried", AFTER, dags=tried)
     row = Row(sandbox, home / "tenants.yaml")
     data = yaml.safe_load(without_portal())
-    data["defaults"] |= {"airflow": BEFORE, "image": "fleet.local/up", "size": "tiny"}
-    data["sizes"] = {"tiny": SIZE}
+    data["defaults"] |= {"airflow": BEFORE, "image": "fleet.local/up"}
     data["teams"] = {
         name: {"owner": "up@example.com", "executor": "LocalExecutor", "dags": {"source": "baked"}} for name in TEAMS
     }

@@ -1,4 +1,4 @@
-"""Inventories for tests: the checkout's own, in the sandbox's words."""
+"""Inventories for tests: the checkout's own, in the sandbox's words, with teams that share the one node."""
 
 from __future__ import annotations
 
@@ -13,19 +13,25 @@ from fleet.desired import naming
 from tests.support.sandbox import FLEET, Sandbox
 
 _OWN = Path(__file__).resolve().parents[2] / "tenants.yaml"
+# What Airflow needs with a handful of DAGs. Of teams in the size `small` the node has room for four; there are up to eight at
+# a time, and each makes a Job or a second API server now and then.
+_MEMORY = {"api_server": 832, "scheduler": 1024, "dag_processor": 512, "triggerer": 512, "worker": 512}
+_SMALL = {
+    **{part: {"cpu": "50m", "memory": f"{memory}Mi"} for part, memory in _MEMORY.items()},
+    "parallelism": 4, "connections": 30, "quota": {"cpu": "4", "memory": "12Gi", "pods": 24},
+}  # fmt: skip
 
 
 def without_portal(**teams: object) -> str:
-    """The checkout's inventory with these teams and no portal.
+    """The checkout's inventory with these teams and no portal, and a `small` that is smaller.
 
     Of the cluster's things the portal alone depends on which teams sleep: without one, tests with an inventory each (marker
     `teams`) may run beside one another, and each finds nothing to do for the platform.
     """
     text = _OWN.read_text().replace("\nplatform:\n", "\nplatform:\n  portal: {enabled: false}\n")
-    assert "portal: {enabled: false}" in text
-    if not teams:
-        return text
-    return text.partition("\nteams:")[0] + "\n" + yaml.safe_dump({"teams": teams}, sort_keys=False)
+    head, _, entries = text.partition("\nteams:")
+    assert "portal: {enabled: false}" in head and entries == " {}\n"
+    return f"{head}\n{yaml.safe_dump({'sizes': {'small': _SMALL}, 'teams': teams}, sort_keys=False)}"
 
 
 def take_the_portal_away(sandbox: Sandbox) -> None:
