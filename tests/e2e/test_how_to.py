@@ -22,7 +22,7 @@ from tests.support.docs import Step
 from tests.support.inventories import without_portal
 from tests.support.sandbox import FLEET, Sandbox
 
-pytestmark = pytest.mark.apart("open databases", "role of the look")
+pytestmark = [pytest.mark.apart("open databases", "role of the look"), pytest.mark.long]
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 OWNED = ("--owner", "research@example.com")

@@ -29,7 +29,7 @@ from tests.support.real_team import RealTeam
 from tests.support.sandbox import FLEET, Sandbox
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.teams
+pytestmark = [pytest.mark.teams, pytest.mark.long]
 
 BEFORE, AFTER = "3.2.2", "3.3.2"
 TEAMS = ("up-a", "up-b", "up-c")

@@ -29,7 +29,7 @@ from tests.support.inventories import without_portal
 from tests.support.sandbox import FLEET, Sandbox
 from tests.support.waiting import eventually
 
-pytestmark = pytest.mark.teams
+pytestmark = [pytest.mark.teams, pytest.mark.long]
 
 TEAMS = [f"fault-{letter}" for letter in "abcdef"]
 KILLS = 20

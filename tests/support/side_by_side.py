@@ -30,6 +30,7 @@ class Group:
     need: str
     items: tuple[pytest.Item, ...]
     apart: frozenset[str] = frozenset()  # what no two groups may be at at once
+    long: bool = False  # begun last, it would be alone at the end
 
 
 def groups(items: Iterable[pytest.Item]) -> list[Group]:
@@ -39,8 +40,13 @@ def groups(items: Iterable[pytest.Item]) -> list[Group]:
         need = next((need for need in NEEDS if need and item.get_closest_marker(need)), "")
         together = item.get_closest_marker("together")
         found.setdefault((together.args[0] if together else str(item.path), need), []).append(item)
-    made = [Group(f"{name} {need}", need, tuple(tests), _apart(tests)) for (name, need), tests in found.items()]
-    return sorted(made, key=lambda group: NEEDS.index(group.need))
+    made = [
+        Group(
+            f"{name} {need}", need, tuple(tests), _apart(tests), any(test.get_closest_marker("long") for test in tests)
+        )
+        for (name, need), tests in found.items()
+    ]
+    return sorted(made, key=lambda group: (NEEDS.index(group.need), not group.long))
 
 
 def _apart(items: Iterable[pytest.Item]) -> frozenset[str]:

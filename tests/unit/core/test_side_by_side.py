@@ -59,6 +59,14 @@ def test_all_that_a_module_and_its_tests_name_is_kept_apart() -> None:
     assert group.apart == {"doors", "windows", "roof"}
 
 
+def test_what_takes_longest_begins_first_of_its_kind() -> None:
+    def item(path: str, *marks: str) -> Any:
+        return SimpleNamespace(path=path, get_closest_marker=lambda name: name in marks, iter_markers=lambda _: ())
+
+    made = groups([item("a"), item("b", "teams"), item("c", "long"), item("d", "teams", "long"), item("e", "fleet")])
+    assert [group.name.split()[0] for group in made] == ["e", "d", "b", "c", "a"]
+
+
 def test_what_a_run_had_when_it_died_is_not_run_and_stands_in_nobodys_way(tmp_path: Path) -> None:
     waiting = [Group("first", "fleet", ()), Group("second", "teams", ())]
     dying = shared(waiting, tmp_path)
