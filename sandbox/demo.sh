@@ -46,16 +46,17 @@ print({run["run_id"]: run["state"] for run in runs}.get(sys.argv[1], "missing"))
 for team in marketing finance; do
     run_id="demo-$(date +%s)"
     printf '\033[36m$ airflow dags trigger fleet_hello --run-id %s   # in %s\033[0m\n' "$run_id" "$team"
+    # Each question starts Airflow's command line, which takes from those that are to answer: not often.
     for _ in $(seq 30); do # a git repository's DAGs take a moment to be found
         if airflow "$team" dags trigger fleet_hello --run-id "$run_id" >/dev/null 2>.demo/trigger.log; then break; fi
-        sleep 2
+        sleep 5
     done
     state=queued
     for _ in $(seq 60); do
         state=$(airflow "$team" dags list-runs fleet_hello --output json 2>/dev/null |
             python3 -c "$state_of" "$run_id") || state=queued # it did not answer
         case $state in success | failed | missing) break ;; esac
-        sleep 2
+        sleep 5
     done
     printf '%s: fleet_hello %s: %s\n' "$team" "$run_id" "$state"
     [ "$state" = success ] || { cat .demo/trigger.log; exit 1; }

@@ -19,7 +19,7 @@ def _patiently(step: docs.Step) -> list[docs.Step]:
     if LEFT_OUT.search(step.command):
         return []
     known = step.command.replace("dags trigger", "dags details")
-    wait = f"for _ in $(seq 100); do {known} >/dev/null 2>&1 && break; sleep 2; done"
+    wait = f"for _ in $(seq 100); do {known} >/dev/null 2>&1 && break; sleep 5; done"
     return [step] if known == step.command else [docs.Step(wait), step]
 
 

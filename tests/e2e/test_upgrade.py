@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.teams, pytest.mark.long]
 BEFORE, AFTER = "3.2.2", "3.3.2"
 TEAMS = ("up-a", "up-b", "up-c")
 ASLEEP = "up-d"
-STEP = 30  # seconds between two runs of the DAG
+STEP = 60  # seconds between two runs of the DAG
 DAG = f"""
 import time
 from datetime import datetime, timedelta

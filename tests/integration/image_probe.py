@@ -89,6 +89,7 @@ def main() -> None:
         "user": [os.getuid(), os.getgid()],
         "writable": [path for path in ("/", "/opt/airflow", "/opt/airflow/venv", "/usr") if os.access(path, os.W_OK)],
         "uncompiled": [str(path) for path in Path("/opt/airflow/venv/lib").rglob("*.py") if not compiled(path)][:5],
+        "garbage": python("import gc; print(gc.get_threshold()[0])"),
         "programs": {path: answer(path, {"Accept": "application/json"}) for path in STRANGERS},
         "browsers": {path: answer(path, {"Accept": "text/html"}) for path in STRANGERS},
         "person": {path: answer(path, {**cookie, "Accept": "text/html"}) for path in SIGNED_IN},

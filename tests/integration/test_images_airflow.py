@@ -93,6 +93,10 @@ def test_nothing_is_left_to_compile_at_start(found: dict[str, Any]) -> None:
     assert found["uncompiled"] == []
 
 
+def test_a_start_does_not_stop_for_garbage_that_is_none(found: dict[str, Any]) -> None:
+    assert found["garbage"] == "100000"
+
+
 def test_a_stranger_gets_health_and_the_way_to_sign_in_and_nothing_else(found: dict[str, Any]) -> None:
     statuses = {path: status for path, (status, _) in found["programs"].items()}
     assert statuses == {path: OPEN.get(path, 401) for path in statuses}
