@@ -46,7 +46,7 @@ def verify(fleet: Demo, *arguments: str) -> tuple[int, list[Report]]:
     """Once all Airflows are well: of one that is just starting nothing can be said."""
     end = time.monotonic() + 300
     while fleet.fleet("status", check=False).returncode and time.monotonic() < end:
-        time.sleep(2)
+        time.sleep(5)
     done = fleet.fleet("verify", *arguments, "--output", "json", check=False)
     assert done.stdout, done.stderr
     cells: list[Report] = json.loads(done.stdout)["attempts"]

@@ -31,7 +31,7 @@ from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.teams, pytest.mark.long]
 
-TEAMS = [f"fault-{letter}" for letter in "abcdef"]
+TEAMS = [f"fault-{letter}" for letter in "abcd"]
 KILLS = 20
 
 

@@ -44,7 +44,7 @@ exec:
 
 {{/* Where the official dialect has no startup probe: the liveness probe's question, asked often at first. */}}
 {{- define "airflow.probe.startup" -}}
-{{- $often := dict "initialDelaySeconds" 0 "periodSeconds" 5 "timeoutSeconds" 10 "failureThreshold" 60 -}}
+{{- $often := dict "initialDelaySeconds" 10 "periodSeconds" 10 "timeoutSeconds" 10 "failureThreshold" 30 -}}
 {{- $probe := merge $often (index . 2) -}}
 {{- include "airflow.probe.heartbeat" (list (index . 0) (index . 1) $probe) -}}
 {{- end }}
