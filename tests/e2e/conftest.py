@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.support.browser import chromium
 from tests.support.http import ask
-from tests.support.inventories import without_portal
+from tests.support.inventories import calm, without_portal
 from tests.support.sandbox import FLEET, Sandbox
 from tests.support.waiting import eventually
 
@@ -148,9 +148,12 @@ class Fronted:
         data = yaml.safe_load(self.platform)
         data["platform"]["urls"] = self.scheme
         data["teams"] = {
-            name: {"owner": "x@example.com", "executor": "LocalExecutor", "image": image, "dags": {"source": "baked"}}
+            name: {
+                "owner": "x@example.com", "executor": "LocalExecutor", "image": image, "dags": {"source": "baked"},
+                "values": calm(),
+            }
             for name in (self.name, self.neighbour)
-        }
+        }  # fmt: skip
         self.inventory.write_text(yaml.safe_dump(data, sort_keys=False))
         self.apply()
         for name, roles in PEOPLE.items():

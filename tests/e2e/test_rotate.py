@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from tests.support import tries
+from tests.support.inventories import calm
 from tests.support.real_team import RealTeam, a_real_team
 from tests.support.sandbox import FLEET, Sandbox
 from tests.support.waiting import eventually
@@ -44,7 +45,8 @@ def vault(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     (folder / "dags").mkdir()
     (folder / "dags" / "reader.py").write_text(DAG)
     subprocess.run([FLEET, "sandbox", "image", IMAGE, "--dags", str(folder / "dags")], check=True, capture_output=True)
-    with a_real_team(sandbox, folder, TEAM, owner=OWNER, image=IMAGE, dags={"source": "baked"}) as vault:
+    entry = {"owner": OWNER, "image": IMAGE, "dags": {"source": "baked"}, "values": calm()}
+    with a_real_team(sandbox, folder, TEAM, **entry) as vault:
         vault.airflow("connections", "add", "bank", "--conn-type", "generic", "--conn-password", "semper idem")
         vault.airflow("variables", "set", "motto", "festina lente")
         eventually(lambda: vault.sql("select 1 from dag where dag_id = 'reader'") != [])

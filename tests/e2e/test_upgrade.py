@@ -24,7 +24,7 @@ from fleet.apply import Event
 from fleet.upgrade.readiness import Readiness, check
 from tests.support import tries
 from tests.support.cloudsql import forget
-from tests.support.inventories import without_portal
+from tests.support.inventories import calm, without_portal
 from tests.support.real_team import RealTeam
 from tests.support.sandbox import FLEET, Sandbox
 from tests.support.waiting import eventually
@@ -155,12 +155,11 @@ def row(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     data = yaml.safe_load(without_portal())
     data["defaults"] |= {"airflow": BEFORE, "image": "fleet.local/up"}
     data["teams"] = {
-        name: {"owner": "up@example.com", "executor": "LocalExecutor", "dags": {"source": "baked"}} for name in TEAMS
+        name: {"owner": "up@example.com", "executor": "LocalExecutor", "dags": {"source": "baked"}, "values": calm()}
+        for name in TEAMS
     }
-    data["teams"]["up-b"]["executor"] = "KubernetesExecutor"
-    data["teams"]["up-b"]["values"] = {
-        "config": {"webserver": {"workers": "3"}}
-    }  # a setting that Airflow 3 does not know
+    # A whole one, with a setting that Airflow 3 does not know.
+    data["teams"]["up-b"] |= {"executor": "KubernetesExecutor", "values": {"config": {"webserver": {"workers": "3"}}}}
     data["teams"][ASLEEP] = {"owner": "up@example.com", "suspended": True}
     row.inventory.write_text(yaml.safe_dump(data, sort_keys=False))
     try:
@@ -355,12 +354,12 @@ def test_the_same_command_again_has_nothing_to_do(row: Row) -> None:
 
 
 def test_a_node_without_room_is_a_gate_that_stays_red(row: Row) -> None:
-    row.change(up_c={"values": {"dagProcessor": {"resources": {"requests": {"cpu": "1900m"}}}}})
+    row.change(up_c={"values": {**calm(), "dagProcessor": {"resources": {"requests": {"cpu": "1900m"}}}}})
     status, report, _ = row.upgrade("--team", "up-c", "--gate-timeout", "20s")
     (told,) = report["instances"]
     assert status == 1 and told["state"] == "failed", report
     assert "Insufficient cpu" in told["why"]
-    row.change(up_c={"values": None})
+    row.change(up_c={"values": calm()})
     assert "nothing to do" in row.fleet("plan").stdout
     assert row.versions()["up-c"] == AFTER
 
