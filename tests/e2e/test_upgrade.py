@@ -158,7 +158,7 @@ def row(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         name: {"owner": "up@example.com", "executor": "LocalExecutor", "dags": {"source": "baked"}, "values": calm()}
         for name in TEAMS
     }
-    # A whole one, with a setting that Airflow 3 does not know.
+    # It has a setting that Airflow 3 does not know.
     data["teams"]["up-b"] |= {"executor": "KubernetesExecutor", "values": {"config": {"webserver": {"workers": "3"}}}}
     data["teams"][ASLEEP] = {"owner": "up@example.com", "suspended": True}
     row.inventory.write_text(yaml.safe_dump(data, sort_keys=False))
