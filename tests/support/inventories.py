@@ -14,8 +14,8 @@ from fleet.desired import naming
 from tests.support.sandbox import FLEET, Sandbox
 
 _OWN = Path(__file__).resolve().parents[2] / "tenants.yaml"
-# What Airflow needs with a handful of DAGs. Of teams in the size `small` the node has room for four; there are up to eight at
-# a time, and each makes a Job or a second API server now and then.
+# What Airflow needs with a handful of DAGs. Of teams in the built-in size the node has room for four; there are up to five that
+# run at a time, and each makes a Job or a second API server now and then.
 _MEMORY = {"api_server": 832, "scheduler": 1024, "dag_processor": 512, "triggerer": 512, "worker": 512}
 _SMALL = {
     **{part: {"cpu": "50m", "memory": f"{memory}Mi"} for part, memory in _MEMORY.items()},
