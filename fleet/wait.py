@@ -55,7 +55,10 @@ async def _unhealthy(cluster: Cluster, instance: DesiredInstance) -> str:
         troubles = await pod_troubles(cluster, instance.namespace)
         return "; ".join(troubles) or f"still starting: {', '.join(waiting)}"
     prefix = urlsplit(instance.url).path
-    health = await airflow.health(cluster, instance.namespace, naming.API_SERVER, naming.API_PORT, prefix)
+    triggerer = instance.parts["airflow"]["values"]["triggerer"].get("enabled", True)
+    health = await airflow.health(
+        cluster, instance.namespace, naming.API_SERVER, naming.API_PORT, prefix, without=() if triggerer else ("triggerer",)
+    )
     return "" if health.healthy else str(health)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from fleet.drivers.kubernetes import Cluster, core
@@ -25,17 +26,20 @@ class Health:
         return ", ".join(ill) or ("healthy" if self.components else "no answer")
 
 
-async def health(cluster: Cluster, namespace: str, service: str, port: int, prefix: str = "") -> Health:
+async def health(
+    cluster: Cluster, namespace: str, service: str, port: int, prefix: str = "", without: Collection[str] = ()
+) -> Health:
     """Health through the API server's Service proxy, so that it works wherever `kubectl` does.
 
     The endpoint answers 200 even when a component is unhealthy (facts of the design), so its answer is read.
 
     Args:
         prefix: path of the base URL.
+        without: components that are not to run. Airflow tells of them all the same: absent, or unhealthy since they ended.
     """
     path = f"{core('services', namespace, f'http:{service}:{port}')}/proxy{prefix}/api/v2/monitor/health"
     try:
         answer = json.loads(await cluster.text(path))
-        return Health({name: part.get("status") or "absent" for name, part in answer.items()})
+        return Health({name: part.get("status") or "absent" for name, part in answer.items() if name not in without})
     except (FleetError, ValueError, AttributeError):
         return Health({})

@@ -74,7 +74,9 @@ def go_build(folder: Path, package: str, target: Path, linker_flags: str = "-s -
         raise FleetError(
             "the Go compiler is missing", where=package, hint="install Go 1.26 or later, see go.dev/doc/install"
         )
-    command = ["go", "build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", linker_flags]
+    # The linker drops the debug information: not to make it saves a tenth of the compiler's time and a fifth of Go's cache.
+    compiler_flags = "-gcflags=all=-dwarf=false"
+    command = ["go", "build", "-mod=readonly", "-trimpath", "-buildvcs=false", compiler_flags, "-ldflags", linker_flags]
     done = subprocess.run(
         [*command, "-o", str(target), package],
         cwd=folder,

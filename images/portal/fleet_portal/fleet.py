@@ -38,6 +38,7 @@ class Instance:
         monitor: address of its health inside the cluster.
         version: empty where it was never installed to its end.
         roles: those of the client's that mean something to its Airflow.
+        switched_off: components that it is to do without, by the names that its health has for them.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Instance:
     monitor: str
     suspended: bool
     roles: tuple[str, ...] = ROLES
+    switched_off: tuple[str, ...] = ()
 
 
 class Fleet:
@@ -125,4 +127,5 @@ def _read(name: str, inputs: Mapping[str, Any]) -> Instance:
         monitor=f"{service}{urlsplit(sso['base_url']).path}/api/v2/monitor/health",
         suspended=airflow.get("apiServer", {}).get("replicas") == 0,
         roles=(*ROLES, *sso.get("dag_roles", ())),  # the latter to some of the DAGs only
+        switched_off=() if airflow.get("triggerer", {}).get("enabled", True) else ("triggerer",),
     )

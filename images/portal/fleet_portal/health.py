@@ -54,19 +54,19 @@ class Monitor:
         if self._clock() - at < FRESH_SECONDS:
             return known
         async with self._room:
-            found = await self._answer(instance.monitor)
+            found = await self._answer(instance)
         self._known[instance.name] = (self._clock(), found)
         return found
 
-    async def _answer(self, url: str) -> Health:
+    async def _answer(self, instance: Instance) -> Health:
         """The status is 200 even when a component is ill or absent, so the answer itself is read."""
         try:
-            answer = await self._http.get(url)
+            answer = await self._http.get(instance.monitor)
             answer.raise_for_status()
             parts = {str(name): str(part.get("status") or "absent") for name, part in answer.json().items()}
         except (httpx.HTTPError, ValueError, AttributeError):
             return _SILENT
-        ill = [f"{name.replace('_', ' ')} is {status}" for name, status in parts.items() if status != "healthy"]
+        ill = [f"{name.replace('_', ' ')} is {status}" for name, status in parts.items() if status != "healthy" and name not in instance.switched_off]
         if ill or not parts:
             said = ", ".join(ill) or "it says nothing of its parts"
             return Health("unhealthy", f"{said[0].upper()}{said[1:]}.")

@@ -110,6 +110,17 @@ def test_one_that_is_down_is_called_down_and_stays_listed(around: Surroundings, 
     assert "https://finance.fleet.example.com/" in bob
 
 
+def test_a_triggerer_that_is_switched_off_is_not_missed(around: Surroundings) -> None:
+    # What Airflow says of one that never ran, and of one that ran before.
+    for status in (None, "unhealthy"):
+        around.health = {"airflow-finance": {**HEALTHY, "triggerer": {"status": status}}}
+        assert "Triggerer is" in page(around, "bob")
+    data = json.loads(around.config_maps[0]["data"]["applied.json"])
+    data["parts"]["airflow"]["inputs"]["values"]["triggerer"]["enabled"] = False
+    around.config_maps[0]["data"]["applied.json"] = json.dumps(data)
+    assert "1 Airflow: 1 healthy" in page(around, "bob")
+
+
 def test_one_that_never_answers_holds_nobody_up(around: Surroundings, monkeypatch: pytest.MonkeyPatch) -> None:
     from fleet_portal import health
     from fleet_portal.fleet import Instance
