@@ -54,12 +54,15 @@ async def _unhealthy(cluster: Cluster, instance: DesiredInstance) -> str:
     if waiting := [each.name for each in found if not each.settled]:
         troubles = await pod_troubles(cluster, instance.namespace)
         return "; ".join(troubles) or f"still starting: {', '.join(waiting)}"
-    prefix = urlsplit(instance.url).path
-    triggerer = instance.parts["airflow"]["values"]["triggerer"].get("enabled", True)
-    health = await airflow.health(
-        cluster, instance.namespace, naming.API_SERVER, naming.API_PORT, prefix, without=() if triggerer else ("triggerer",)
-    )
+    prefix, off = urlsplit(instance.url).path, _switched_off(instance)
+    health = await airflow.health(cluster, instance.namespace, naming.API_SERVER, naming.API_PORT, prefix, off)
     return "" if health.healthy else str(health)
+
+
+def _switched_off(instance: DesiredInstance) -> tuple[str, ...]:
+    """What it is to do without, by the names that Airflow's health has: a triggerer is all that an Airflow can do without."""
+    triggerer = instance.parts["airflow"]["values"].get("triggerer", {})
+    return () if triggerer.get("enabled", True) else ("triggerer",)
 
 
 async def wait_until_rolled(cluster: Cluster, namespace: str, name: str) -> None:

@@ -63,10 +63,11 @@ class Monitor:
         try:
             answer = await self._http.get(instance.monitor)
             answer.raise_for_status()
-            parts = {str(name): str(part.get("status") or "absent") for name, part in answer.json().items()}
+            told = {str(name): str(part.get("status") or "absent") for name, part in answer.json().items()}
         except (httpx.HTTPError, ValueError, AttributeError):
             return _SILENT
-        ill = [f"{name.replace('_', ' ')} is {status}" for name, status in parts.items() if status != "healthy" and name not in instance.switched_off]
+        parts = {name: status for name, status in told.items() if name not in instance.switched_off}
+        ill = [f"{name.replace('_', ' ')} is {status}" for name, status in parts.items() if status != "healthy"]
         if ill or not parts:
             said = ", ".join(ill) or "it says nothing of its parts"
             return Health("unhealthy", f"{said[0].upper()}{said[1:]}.")
