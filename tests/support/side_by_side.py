@@ -15,7 +15,8 @@ from urllib.parse import quote
 import pytest
 
 # Of the cluster's teams: all of them are its own, it has some beside others, none. Those that bear no others come first: they
-# are one long row, and what needs nothing fills the time beside it.
+# are one long row. What needs nothing fills the time beside the others, one at a time: two would fill both cores beside that
+# row, and leave nothing for beside the teams, which leave a third of them idle.
 NEEDS = ("fleet", "teams", "")
 _LOCKS = {"fleet": fcntl.LOCK_EX, "teams": fcntl.LOCK_SH}
 # Of groups with teams as many as the machine bears: a third one's Airflows, mostly idle, keep the others' from getting on.
@@ -61,8 +62,9 @@ def shared(waiting: list[Group], folder: Path) -> Iterator[Group]:
     A run that dies lets go of what it held: that is the kernel's lock. What it had taken is not run, and the run failed.
     """
     while waiting := [group for group in waiting if not _token(folder, group).exists()]:
+        sparing = any(group.need for group in waiting)
         for group in waiting:
-            with _held(folder, group) as free:
+            with _held(folder, group, sparing) as free:
                 if free and _taken(folder, group):
                     yield group
                     break
@@ -84,8 +86,8 @@ def _taken(folder: Path, group: Group) -> bool:
 
 
 @contextmanager
-def _held(folder: Path, group: Group) -> Iterator[bool]:
-    """Hold what the group needs, where it can be had now."""
+def _held(folder: Path, group: Group, sparing: bool) -> Iterator[bool]:
+    """Hold what the group needs, where it can be had now. ``sparing``: those that need nothing are to last."""
     with ExitStack() as held:
 
         def get(name: str, lock: int = fcntl.LOCK_EX) -> bool:
@@ -99,6 +101,7 @@ def _held(folder: Path, group: Group) -> Iterator[bool]:
         yield (
             (not group.need or get(".cluster", _LOCKS[group.need]))
             and (group.need != "teams" or any(get(f".room-{number}") for number in range(_ROOM_FOR_TEAMS)))
+            and (group.need or not sparing or get(".filling"))
             and all(get(f".apart-{quote(name, safe='')}") for name in group.apart)
         )
 

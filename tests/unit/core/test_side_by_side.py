@@ -19,12 +19,13 @@ import pytest
 from tests.__main__ import SUMMARY, Run
 from tests.support.side_by_side import Group, groups, shared
 
-NEEDS = ("", "teams", "fleet", "teams", "", "fleet", "teams", "") * 3
+NEEDS = ("", "teams", "fleet", "teams", "", "fleet", "teams", "") * 3 + ("",) * 12
 
 
 def test_every_group_falls_to_one_run_and_never_beside_what_it_does_not_bear(tmp_path: Path) -> None:
     waiting = [Group(f"tests/{number}", need, ()) for number, need in enumerate(NEEDS)]
     at_work, done, seen, guard = Counter[str](), Counter[str](), set[tuple[str, ...]](), Lock()
+    with_others_left = set[int]()  # how many that need nothing there were while others had not begun
 
     def work(_: int) -> None:
         for group in shared(waiting, tmp_path):
@@ -32,6 +33,8 @@ def test_every_group_falls_to_one_run_and_never_beside_what_it_does_not_bear(tmp
                 at_work[group.need] += 1
                 done[group.name] += 1
                 seen.add(tuple(sorted(at_work.elements())))
+                if any(each.need and not done[each.name] for each in waiting):
+                    with_others_left.add(at_work[""])
             time.sleep(0.02)
             with guard:
                 at_work[group.need] -= 1
@@ -41,6 +44,7 @@ def test_every_group_falls_to_one_run_and_never_beside_what_it_does_not_bear(tmp
     assert done == Counter(group.name for group in waiting)
     assert not any(each.count("fleet") > 1 or {"fleet", "teams"} <= set(each) for each in seen)
     assert max(each.count("teams") for each in seen) == 2 and any(len(each) > 2 for each in seen)
+    assert max(with_others_left) == 1 and max(each.count("") for each in seen) > 1
 
 
 def test_what_is_to_stay_apart_waits_and_lets_others_pass(tmp_path: Path) -> None:
