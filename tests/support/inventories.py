@@ -27,7 +27,7 @@ def calm() -> dict[str, Any]:
     """Values of a team that is to show something else than how soon a task begins.
 
     A scheduler that has nothing to do asks its database every second; it is half of what an idle Airflow takes, and a
-    triggerer, which serves deferred tasks only, a quarter.
+    triggerer, which serves deferred tasks only, a fifth.
     """
     return {"config": {"scheduler": {"scheduler_idle_sleep_time": "3"}}, "triggerer": {"enabled": False}}
 
